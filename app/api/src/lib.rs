@@ -1,0 +1,1 @@
+//! The host surface: requests, answers, error codes and the local client

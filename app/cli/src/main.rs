@@ -1,0 +1,2 @@
+//! berth, the command line
+fn main() {}

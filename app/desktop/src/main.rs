@@ -1,0 +1,2 @@
+//! Berth, the window and tray
+fn main() {}

@@ -1,0 +1,1 @@
+//! berthd, the background process that owns the machine

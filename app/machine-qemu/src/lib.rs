@@ -1,0 +1,1 @@
+//! The QEMU adapter of the VM port

@@ -1,0 +1,1 @@
+//! The VM port: machine specification, driver, lifecycle, connector

@@ -1,0 +1,1 @@
+//! Recipe of the guest: kernel, modules, initramfs, manifest

@@ -1,0 +1,1 @@
+//! Bridges, veth pairs, nftables and address management

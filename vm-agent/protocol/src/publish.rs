@@ -1,0 +1,82 @@
+//! How the engine asks the host to publish ports, on [`crate::port::PUBLISH`].
+//!
+//! The host opens the stream and keeps it; then the roles turn: the engine sends [`Request`] frames, the host answers
+//! each with a [`Reply`] of the same id. The engine's wish is the truth: after each (re)connect it sends
+//! [`Ask::Resync`] with every publication that should exist, and the host closes all others. A container's start waits for
+//! the reply, so a port that is taken fails the start.
+
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// A message of the engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// Chosen by the engine, echoed by the host.
+    pub id: u64,
+    /// What it asks.
+    pub ask: Ask,
+}
+
+/// What the engine asks of the host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Listen for these; all or none.
+    Publish(Vec<Publication>),
+    /// Close every listener of this container.
+    Withdraw {
+        /// The container's full id.
+        container: String,
+    },
+    /// These are all; close what is not among them, open what is missing.
+    Resync(Vec<Publication>),
+}
+
+/// One published port.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Publication {
+    /// The container's full id.
+    pub container: String,
+    /// The container's name, for people.
+    pub name: String,
+    /// The address the user gave; `None` leaves the choice (loopback, both families) to the host.
+    pub host_ip: Option<IpAddr>,
+    /// The port the user gave; 0 asks for any free one.
+    pub host_port: u16,
+    /// Where the container listens, as the guest sees it.
+    pub target: SocketAddr,
+    /// What is carried.
+    pub transport: Transport,
+}
+
+/// What a published port carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// A byte stream.
+    Tcp,
+}
+
+/// The host's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reply {
+    /// The id of the request.
+    pub id: u64,
+    /// How it went.
+    pub outcome: Outcome,
+}
+
+/// How a request went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Listening; for each publication of the request, in order, the addresses it listens on.
+    Published(Vec<Vec<SocketAddr>>),
+    /// Done.
+    Done,
+    /// Refused, nothing was changed. The text is docker's, with the holder's name where the system tells.
+    Refused {
+        /// One sentence for the user.
+        why: String,
+    },
+}

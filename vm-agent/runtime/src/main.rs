@@ -1,0 +1,2 @@
+//! OCI runtime and per-container monitor
+fn main() {}
