@@ -1,0 +1,45 @@
+//! What the engine is told at start: where its files are and what the boot said about the outside.
+
+use berth_protocol::boot::Uplink;
+use std::path::PathBuf;
+
+/// Where things are. [`EngineConfig::guest`] gives the paths of the real guest; tests put everything elsewhere.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Durable state, on the data disk.
+    pub data: PathBuf,
+    /// State of this boot, on a tmpfs.
+    pub run: PathBuf,
+    /// Root of the cgroup v2 hierarchy.
+    pub cgroup_root: PathBuf,
+    /// The runtime's executable.
+    pub runtime: PathBuf,
+    /// Exists once the modules for networks and overlay are loaded.
+    pub modules_loaded: PathBuf,
+    /// Exists, with the reason as its text, when they could not be loaded.
+    pub modules_failed: PathBuf,
+    /// How the guest reaches the outside.
+    pub uplink: Uplink,
+    /// Certificate authorities of the host in PEM form, trusted by pulls besides the ones in the guest image.
+    pub ca_roots_pem: Vec<String>,
+    /// The guest's host name, shown by info.
+    pub hostname: String,
+}
+
+impl EngineConfig {
+    /// The paths of the real guest.
+    #[must_use]
+    pub fn guest(uplink: Uplink, hostname: String, ca_roots_pem: Vec<String>) -> Self {
+        Self {
+            data: "/data/berth".into(),
+            run: "/run/berth".into(),
+            cgroup_root: "/sys/fs/cgroup".into(),
+            runtime: "/usr/bin/berth-runtime".into(),
+            modules_loaded: "/run/berth/modules-loaded".into(),
+            modules_failed: "/run/berth/modules-failed".into(),
+            uplink,
+            ca_roots_pem,
+            hostname,
+        }
+    }
+}

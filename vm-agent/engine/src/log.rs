@@ -1,0 +1,68 @@
+//! A container's output: what was kept, and what comes.
+
+use crate::{Error, Timestamp};
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+
+/// Which of the two outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdio {
+    /// Standard output; everything of a terminal.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// A piece of output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogFrame {
+    /// Which output.
+    pub stdio: Stdio,
+    /// When it was written.
+    pub at: Timestamp,
+    /// The bytes; with [`LogOptions::timestamps`] the time and a space stand in front.
+    pub bytes: Bytes,
+}
+
+/// Output as it comes.
+pub type LogStream = BoxStream<'static, Result<LogFrame, Error>>;
+
+/// Which output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogOptions {
+    /// Standard output too.
+    pub stdout: bool,
+    /// Standard error too.
+    pub stderr: bool,
+    /// Goes on until the container ends.
+    pub follow: bool,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not after.
+    pub until: Option<Timestamp>,
+    /// Puts the time in front of each line.
+    pub timestamps: bool,
+    /// The last so many lines; `None` is all.
+    pub tail: Option<usize>,
+}
+
+/// How to attach.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AttachOptions {
+    /// Standard output too.
+    pub stdout: bool,
+    /// Standard error too.
+    pub stderr: bool,
+    /// What was kept, first.
+    pub logs: bool,
+    /// What comes, until the container ends.
+    pub stream: bool,
+}
+
+/// An attachment. It is in place when this is returned: no output after that moment is missed.
+pub struct Attachment {
+    /// The container has a terminal: the front sends raw bytes instead of frames.
+    pub tty: bool,
+    /// The output.
+    pub output: LogStream,
+}
