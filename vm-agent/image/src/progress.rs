@@ -1,0 +1,98 @@
+//! What a pull tells while it runs, in docker's order and words.
+
+use crate::{Digest, Reference};
+use std::{fmt, sync::Arc};
+
+/// Takes the events of a pull. Called from many threads; it should return at once.
+pub type Progress = Arc<dyn Fn(PullEvent) + Send + Sync>;
+
+/// One event of a pull. `Display` gives the text of docker's `status` field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PullEvent {
+    /// The pull has begun: docker's `Pulling from library/nginx`, with the tag as the message's id.
+    Pulling {
+        /// What is pulled.
+        reference: Reference,
+    },
+    /// Something about one layer.
+    Layer {
+        /// The first twelve digits of the blob's digest: docker's id of the message.
+        id: String,
+        /// What happened to it.
+        progress: LayerProgress,
+    },
+    /// The digest of the manifest or index that the registry served.
+    Digest(Digest),
+    /// The pull is done.
+    Status {
+        /// Whether anything changed.
+        status: PullStatus,
+        /// What was pulled.
+        reference: Reference,
+    },
+}
+
+/// What happened to a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LayerProgress {
+    /// It is needed and not here.
+    PullingFsLayer,
+    /// It waits for its turn, or for another pull that already fetches it.
+    Waiting,
+    /// Bytes have come.
+    Downloading {
+        /// Bytes so far.
+        current: u64,
+        /// All bytes.
+        total: u64,
+    },
+    /// All bytes have come, their digest is being compared.
+    VerifyingChecksum,
+    /// The blob is complete and right.
+    DownloadComplete,
+    /// Compressed bytes were unpacked.
+    Extracting {
+        /// Bytes so far.
+        current: u64,
+        /// All bytes.
+        total: u64,
+    },
+    /// The layer is unpacked and durable.
+    PullComplete,
+    /// The layer was here before.
+    AlreadyExists,
+}
+
+/// How a pull ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PullStatus {
+    /// The name now means another image than before.
+    Downloaded,
+    /// The name means the image that it meant before.
+    UpToDate,
+}
+
+impl fmt::Display for PullEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pulling { reference } => write!(f, "Pulling from {}", reference.path()),
+            Self::Layer { progress, .. } => f.write_str(match progress {
+                LayerProgress::PullingFsLayer => "Pulling fs layer",
+                LayerProgress::Waiting => "Waiting",
+                LayerProgress::Downloading { .. } => "Downloading",
+                LayerProgress::VerifyingChecksum => "Verifying Checksum",
+                LayerProgress::DownloadComplete => "Download complete",
+                LayerProgress::Extracting { .. } => "Extracting",
+                LayerProgress::PullComplete => "Pull complete",
+                LayerProgress::AlreadyExists => "Already exists",
+            }),
+            Self::Digest(digest) => write!(f, "Digest: {digest}"),
+            Self::Status { status: PullStatus::Downloaded, reference } => {
+                write!(f, "Status: Downloaded newer image for {}", reference.familiar())
+            }
+            Self::Status { status: PullStatus::UpToDate, reference } => {
+                write!(f, "Status: Image is up to date for {}", reference.familiar())
+            }
+        }
+    }
+}
