@@ -1,0 +1,139 @@
+//! `cargo xtask test`: every suite, fast ones first, and one count at the end. `cargo xtask bench`.
+
+mod count;
+
+use crate::build::{self, cargo};
+use crate::checkout::Checkout;
+use crate::steps::{Note, Problem, Steps, seconds};
+use crate::{fixtures, lint, packages, process, targets};
+use anyhow::Result;
+use count::Count;
+use std::process::Command;
+
+/// A suite: its name, what it is, and how it runs.
+struct Suite {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&Checkout, Option<&str>, &Note) -> Result<Count>,
+}
+
+const SUITES: [Suite; 5] = [
+    Suite { name: "rules", about: "layer rules and other facts of the tree", run: |c, only, n| cargo_test(c, "rules", &["-p", "berth-tests", "--test", "rules"], only, n) },
+    Suite { name: "pages", about: "unit tests of the window's pages", run: vitest },
+    Suite { name: "unit", about: "unit and component tests of every crate", run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], only, n) },
+    Suite { name: "machine", about: "the VM port's contract on a real VM", run: machine },
+    Suite { name: "e2e", about: "berth, docker and the window against the real machine", run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], only, n) },
+];
+
+/// Prints the suites.
+pub(crate) fn list() {
+    for suite in &SUITES {
+        println!("{:<10} {}", suite.name, suite.about);
+    }
+}
+
+/// Builds what the tests need and runs the suites; all when none is named.
+pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> Result<()> {
+    if let Some(unknown) = names.iter().find(|name| SUITES.iter().all(|suite| suite.name != **name)) {
+        return Err(Problem::new(format!("there is no suite named {unknown}"), "see the suites with: cargo xtask test --list"));
+    }
+    let steps = Steps::new();
+    let chosen: Vec<_> = SUITES.iter().filter(|suite| names.is_empty() || names.iter().any(|name| name == suite.name)).collect();
+    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
+    if names.is_empty() {
+        lint::lint(checkout, &steps)?;
+        targets::check(checkout, &steps)?;
+    }
+    build::all(checkout, &steps)?;
+    if chosen.iter().any(|suite| suite.name == "e2e") {
+        steps.run("test images", |note| fixtures::build(checkout, note))?;
+    }
+    let mut total = Count::default();
+    for suite in chosen {
+        // A failed suite is counted and shown, and the next one still runs.
+        let ran = steps.run(&format!("suite {}", suite.name), |note| {
+            let count = (suite.run)(checkout, only, note)?;
+            note.set(count.to_string());
+            Ok(count)
+        });
+        total = total + ran.unwrap_or_else(|error| error.downcast_ref::<Failed>().map_or(Count { failed: 1, ..Count::default() }, |failed| failed.count));
+    }
+    println!("\nall suites took {}", seconds(steps.elapsed()));
+    println!("{total}");
+    if total.failed > 0 || total.passed == 0 {
+        return Err(Problem::new(format!("{} tests failed", total.failed), format!("their output is in {}", checkout.logs().display())));
+    }
+    Ok(())
+}
+
+/// Runs a bench of `tests/bench`.
+pub(crate) fn bench(checkout: &Checkout, name: &str, rounds: u32) -> Result<()> {
+    build::all(checkout, &Steps::new())?;
+    let mut command = cargo(checkout, &["run", "--release", "--quiet", "-p", "berth-tests", "--bin", "bench", "--", name]);
+    let status = environment(checkout, command.args(["--rounds", &rounds.to_string()])).status()?;
+    if status.success() { Ok(()) } else { Err(Problem::new(format!("the bench {name} ended with {status}"), "read its output above")) }
+}
+
+/// What the tests are told about this build.
+fn environment<'a>(checkout: &Checkout, command: &'a mut Command) -> &'a mut Command {
+    command
+        .env("BERTH_TEST_DIST", checkout.dist())
+        .env("BERTH_TEST_REGISTRY", checkout.fixture_registry())
+        .env("BERTH_TEST_TOOLS", checkout.cache.join("tools"))
+        .env("BERTH_TEST_OUTPUT", checkout.target.join("e2e"))
+        .env("BERTH_TEST_KERNEL", checkout.share().join("vmlinux"))
+        .env("BERTH_TEST_INITRAMFS", checkout.share().join("initramfs.zst"))
+}
+
+/// A suite whose tests did not all pass, with its count.
+#[derive(Debug)]
+struct Failed {
+    count: Count,
+    why: String,
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}\n{}", self.count, self.why)
+    }
+}
+
+impl std::error::Error for Failed {}
+
+fn cargo_test(checkout: &Checkout, name: &str, arguments: &[&str], only: Option<&str>, note: &Note) -> Result<Count> {
+    let mut command = cargo(checkout, &["test", "--locked", "--no-fail-fast"]);
+    command.args(arguments).arg("--").args(only);
+    if matches!(name, "e2e" | "machine") {
+        // Each case boots a machine of its own; two at once would only slow each other down.
+        command.arg("--test-threads=1");
+    }
+    let mut count = Count::default();
+    let (status, lines) = process::capture(checkout, name, environment(checkout, &mut command), |line| {
+        count.read_cargo(line);
+        note.set(if line.starts_with("test ") { line.to_owned() } else { count.to_string() });
+    })?;
+    if status.success() && count.failed == 0 {
+        return Ok(count);
+    }
+    if count.failed == 0 {
+        return Err(process::failure(checkout, name, &command, status));
+    }
+    Err(Failed { count, why: count::failures(&lines) }.into())
+}
+
+fn machine(checkout: &Checkout, only: Option<&str>, note: &Note) -> Result<Count> {
+    cargo_test(checkout, "machine", &["-p", "berth-machine-qemu", "--features", "vm-tests", "--tests"], only, note)
+}
+
+fn vitest(checkout: &Checkout, only: Option<&str>, note: &Note) -> Result<Count> {
+    let report = checkout.target.join("vitest.json");
+    let mut command = Command::new("npx");
+    command.args(["vitest", "run", "--reporter=json"]).arg(format!("--outputFile={}", report.display()));
+    command.args(only.map(|name| format!("--testNamePattern={name}"))).current_dir(checkout.root.join("ui"));
+    let (status, _) = process::capture(checkout, "pages", &mut command, |line| note.set(line))?;
+    let count = std::fs::read(&report).ok().and_then(|bytes| Count::read_vitest(&bytes));
+    match count {
+        Some(count) if status.success() => Ok(count),
+        _ => Err(process::failure(checkout, "pages", &command, status)),
+    }
+}

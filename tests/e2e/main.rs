@@ -1,0 +1,8 @@
+//! End-to-end cases: what a user types, clicks and reads, on a real machine.
+
+mod faults;
+mod main_job;
+mod recovery;
+mod refusals;
+mod welcome;
+mod window;

@@ -1,0 +1,24 @@
+//! Only adapters may ask which system they are built for.
+
+use crate::tree::{root, sources};
+
+/// Folders whose sources may say `cfg(target_os)` or `cfg(unix)`, `cfg(windows)`.
+const MAY_ASK: &[&str] = &["app/machine-qemu", "app/host/src/platform", "app/api/src/transport", "app/desktop/build.rs"];
+
+#[test]
+fn the_system_is_asked_for_in_adapters_only() {
+    let mut broken = Vec::new();
+    for path in sources(&["rs"]) {
+        let inside = path.strip_prefix(root()).expect("inside").to_string_lossy().into_owned();
+        if !inside.starts_with("app/") || MAY_ASK.iter().any(|allowed| inside.starts_with(allowed)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source");
+        for (number, line) in text.lines().enumerate() {
+            if line.contains("cfg") && ["target_os", "(unix", "(windows"].iter().any(|word| line.contains(word)) {
+                broken.push(format!("{inside}:{}: {}", number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "move these into an adapter:\n{}", broken.join("\n"));
+}

@@ -1,0 +1,124 @@
+//! Debian's `docker-registry` on loopback with the test images, and a way to spoil what it says.
+
+use crate::{Build, eventually, free_port, get};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A running registry; it ends with this value.
+pub struct Registry {
+    process: Child,
+    port: u16,
+    _config: tempfile::NamedTempFile,
+}
+
+/// What a spoiling registry does to a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spoil {
+    /// Changes one byte in the middle.
+    Flip,
+    /// Ends the connection half-way.
+    Cut,
+}
+
+impl Registry {
+    /// Starts it with the test images.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn start() -> Self {
+        let port = free_port();
+        let mut config = tempfile::NamedTempFile::new().expect("a config file");
+        let storage = Build::registry_storage();
+        assert!(storage.exists(), "{} is missing: run `cargo xtask fixtures`", storage.display());
+        write!(
+            config,
+            "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{}' }} }}\nhttp: {{ addr: '127.0.0.1:{port}' }}\n",
+            storage.display()
+        )
+        .expect("write the config");
+        let process = Command::new("docker-registry")
+            .arg("serve")
+            .arg(config.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("docker-registry is installed");
+        let registry = Self { process, port, _config: config };
+        eventually("the registry answers", Duration::from_secs(20), || get(&format!("http://127.0.0.1:{port}/v2/")).ok());
+        registry
+    }
+
+    /// `localhost:PORT/name`, as typed behind `pull`.
+    #[must_use]
+    pub fn image(&self, name: &str) -> String {
+        format!("localhost:{}/{name}", self.port)
+    }
+
+    /// A second address of this registry whose blobs are spoilt. It answers as long as the process lives.
+    ///
+    /// # Panics
+    /// When no port is free.
+    #[must_use]
+    pub fn spoilt(&self, how: Spoil) -> u16 {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let port = listener.local_addr().expect("its address").port();
+        let upstream = Arc::new(format!("http://127.0.0.1:{}", self.port));
+        std::thread::spawn(move || {
+            for client in listener.incoming().flatten() {
+                let upstream = Arc::clone(&upstream);
+                // A client that goes away in the middle is what the case wants to see.
+                std::thread::spawn(move || drop(answer(client, &upstream, how)));
+            }
+        });
+        port
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Answers one request and closes, as HTTP/1.0 does.
+fn answer(mut client: TcpStream, upstream: &str, how: Spoil) -> Result<(), Box<dyn std::error::Error>> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        client.read_exact(&mut byte)?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head)?;
+    let path = head.split(' ').nth(1).ok_or("no path")?;
+    let accept = head.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
+    let mut request = ureq::get(format!("{upstream}{path}")).config().http_status_as_error(false).build();
+    for (_, value) in accept {
+        request = request.header("accept", value);
+    }
+    let mut answer = request.call()?;
+    let mut body = answer.body_mut().with_config().limit(1 << 30).read_to_vec()?;
+    let length = body.len();
+    if path.contains("/blobs/") && length > 2 {
+        match how {
+            Spoil::Flip => body[length / 2] ^= 1,
+            Spoil::Cut => body.truncate(length / 2),
+        }
+    }
+    write!(client, "HTTP/1.1 {} OK\r\nconnection: close\r\ncontent-length: {length}\r\n", answer.status().as_u16())?;
+    for name in ["content-type", "docker-content-digest"] {
+        if let Some(value) = answer.headers().get(name).and_then(|value| value.to_str().ok()) {
+            write!(client, "{name}: {value}\r\n")?;
+        }
+    }
+    client.write_all(b"\r\n")?;
+    if !head.starts_with("HEAD ") {
+        client.write_all(&body)?;
+    }
+    Ok(())
+}
