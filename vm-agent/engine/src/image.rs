@@ -53,7 +53,9 @@ pub enum PullProgress {
 /// What is happening to a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LayerStep {
-    /// Known, nothing done yet.
+    /// Needed and not here.
+    Needed,
+    /// Waits for its turn, or for another pull that fetches it already.
     Waiting,
     /// Was here before.
     AlreadyExists,
@@ -64,7 +66,9 @@ pub enum LayerStep {
         /// Bytes.
         total: u64,
     },
-    /// Fetched and its digest checked.
+    /// All bytes came, their digest is being compared.
+    Verifying,
+    /// Fetched and its digest right.
     Downloaded,
     /// Bytes so far and in all, of the compressed layer.
     Extracting {

