@@ -1,0 +1,202 @@
+//! Containers, through the Docker Engine API of the guest.
+
+use super::{Client, http, segment};
+use crate::{
+    container::{ContainerRow, LogChunk, LogOptions, RemoveOptions, WaitFor},
+    error::Error,
+    run::RunRequest,
+};
+use ::http::Method;
+use bollard::{
+    container::LogOutput,
+    models::EventMessage,
+    query_parameters::{
+        AttachContainerOptions, CreateContainerOptions, EventsOptions, KillContainerOptions, ListContainersOptions,
+        LogsOptions, RemoveContainerOptions, ResizeContainerTTYOptions, RestartContainerOptions, StartContainerOptions,
+        StopContainerOptions, WaitContainerOptions,
+    },
+};
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use std::pin::Pin;
+use tokio::io::AsyncWrite;
+
+/// A stream of a container's output.
+pub type Output = Pin<Box<dyn Stream<Item = Result<LogChunk, Error>> + Send>>;
+
+/// Both ends of a container's standard streams.
+pub struct Attached {
+    /// What it writes.
+    pub output: Output,
+    /// What it reads; shutting it down is its end of file.
+    pub input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+impl Client {
+    /// The running containers; with `all`, the others too. Newest first.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn containers(&self, all: bool) -> Result<Vec<ContainerRow>, Error> {
+        let options = ListContainersOptions { all, ..Default::default() };
+        let list = self.docker()?.list_containers(Some(options)).await?;
+        Ok(list.into_iter().map(Into::into).collect())
+    }
+
+    /// Creates a container and gives its full id. The image must be there; see [`Client::create_pulling`].
+    ///
+    /// # Errors
+    /// Those of every request; 404 without the image, 409 when the name is in use.
+    pub async fn create(&self, request: &RunRequest) -> Result<String, Error> {
+        let options = CreateContainerOptions { name: request.name.clone(), ..Default::default() };
+        Ok(self.docker()?.create_container(Some(options), request.body()?).await?.id)
+    }
+
+    /// [`Client::create`]; a missing image is pulled first, and `on_progress` sees the pull.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub async fn create_pulling(
+        &self,
+        request: &RunRequest,
+        mut on_progress: impl FnMut(crate::PullProgress),
+    ) -> Result<String, Error> {
+        match self.create(request).await {
+            Err(Error::Engine { status: 404, message }) if message.contains("No such image") => {}
+            answer => return answer,
+        }
+        let mut pull = std::pin::pin!(self.pull(&request.image)?);
+        while let Some(progress) = pull.try_next().await? {
+            on_progress(progress);
+        }
+        self.create(request).await
+    }
+
+    /// Starts a container; one that runs is left alone.
+    ///
+    /// # Errors
+    /// Those of every request; a port that is taken, a program that is not there.
+    pub async fn start_container(&self, name: &str) -> Result<(), Error> {
+        let name = segment("container", name)?;
+        Ok(self.docker()?.start_container(&name, None::<StartContainerOptions>).await?)
+    }
+
+    /// Stops a container: its stop signal, then a kill after `seconds` (the container's own setting for `None`).
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn stop_container(&self, name: &str, seconds: Option<i32>) -> Result<(), Error> {
+        let name = segment("container", name)?;
+        Ok(self
+            .docker()?
+            .stop_container(&name, Some(StopContainerOptions { t: seconds, ..Default::default() }))
+            .await?)
+    }
+
+    /// Stops a container and starts it again.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn restart_container(&self, name: &str, seconds: Option<i32>) -> Result<(), Error> {
+        let name = segment("container", name)?;
+        let options = RestartContainerOptions { t: seconds, ..Default::default() };
+        Ok(self.docker()?.restart_container(&name, Some(options)).await?)
+    }
+
+    /// Sends a signal, by name or number, to a container's first process.
+    ///
+    /// # Errors
+    /// Those of every request; 409 when it does not run.
+    pub async fn kill_container(&self, name: &str, signal: &str) -> Result<(), Error> {
+        let name = segment("container", name)?;
+        Ok(self.docker()?.kill_container(&name, Some(KillContainerOptions { signal: signal.into() })).await?)
+    }
+
+    /// Removes a container.
+    ///
+    /// # Errors
+    /// Those of every request; 409 when it runs and is not forced.
+    pub async fn remove_container(&self, name: &str, options: RemoveOptions) -> Result<(), Error> {
+        let name = segment("container", name)?;
+        let options = RemoveContainerOptions { force: options.force, v: options.volumes, link: false };
+        Ok(self.docker()?.remove_container(&name, Some(options)).await?)
+    }
+
+    /// Waits for what `until` says and gives the exit code.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn wait_container(&self, name: &str, until: WaitFor) -> Result<i64, Error> {
+        let name = segment("container", name)?;
+        let options = WaitContainerOptions { condition: until.condition().into() };
+        let docker = self.docker()?;
+        let mut answers = std::pin::pin!(docker.wait_container(&name, Some(options)));
+        match answers.next().await {
+            Some(Ok(answer)) => Ok(answer.status_code),
+            // bollard makes an error of every code but 0.
+            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, error })) if error.is_empty() => Ok(code),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(Error::Broken("the engine ended the wait without an exit code".into())),
+        }
+    }
+
+    /// A container's output.
+    ///
+    /// # Errors
+    /// Those of every request, as the stream's first item.
+    pub fn logs(&self, name: &str, options: &LogOptions) -> Result<Output, Error> {
+        let name = segment("container", name)?;
+        let options = LogsOptions {
+            follow: options.follow,
+            stdout: true,
+            stderr: true,
+            since: options.since,
+            timestamps: options.timestamps,
+            tail: options.tail.map_or_else(|| "all".into(), |lines| lines.to_string()),
+            ..Default::default()
+        };
+        Ok(Box::pin(self.docker()?.logs(&name, Some(options)).map(chunk)))
+    }
+
+    /// Attaches to a container's standard streams; to lose nothing, before it is started.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn attach(&self, name: &str, stdin: bool) -> Result<Attached, Error> {
+        let name = segment("container", name)?;
+        let options = AttachContainerOptions { stream: true, stdin, stdout: true, stderr: true, ..Default::default() };
+        let attached = self.docker()?.attach_container(&name, Some(options)).await?;
+        Ok(Attached { output: Box::pin(attached.output.map(chunk)), input: attached.input })
+    }
+
+    /// Tells a container's terminal its size.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn resize(&self, name: &str, columns: u16, rows: u16) -> Result<(), Error> {
+        let name = segment("container", name)?;
+        let options = ResizeContainerTTYOptions { h: rows.into(), w: columns.into() };
+        Ok(self.docker()?.resize_container_tty(&name, options).await?)
+    }
+
+    /// Everything the engine knows of a container, field by field as it said it.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn inspect_container(&self, name: &str) -> Result<serde_json::Value, Error> {
+        http::json(&self.home, Method::GET, &format!("/containers/{}/json", segment("container", name)?)).await
+    }
+
+    /// What happens to containers, images and volumes from now on.
+    ///
+    /// # Errors
+    /// Those of every request, as the stream's first item.
+    pub fn engine_events(&self) -> Result<impl Stream<Item = Result<EventMessage, Error>> + Send + use<>, Error> {
+        Ok(self.docker()?.events(None::<EventsOptions>).map_err(Error::from))
+    }
+}
+
+fn chunk(output: Result<LogOutput, bollard::errors::Error>) -> Result<LogChunk, Error> {
+    let output = output?;
+    let stderr = matches!(output, LogOutput::StdErr { .. });
+    Ok(LogChunk { stderr, bytes: output.into_bytes() })
+}

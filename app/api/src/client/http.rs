@@ -1,0 +1,88 @@
+//! One HTTP exchange over the local socket, for what bollard has no words for.
+
+use crate::{
+    error::{Error, chain},
+    home::BerthHome,
+    local,
+    problem::Problem,
+};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+
+/// The largest answer that is read whole, bytes.
+const MAX_BODY: usize = 64 << 20;
+/// How long one look at a page may take.
+const PAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Sends a request without a body and gives the answer's head; its body streams.
+pub(crate) async fn send(home: &BerthHome, method: Method, path: &str) -> Result<Response<Incoming>, Error> {
+    let stream = local::connect(home).await?;
+    let broken = |error: hyper::Error| Error::Broken(chain(&error));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // It ends with the answer's body, and its errors reach whoever reads that body.
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header(http::header::HOST, "berth")
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| Error::Invalid(error.to_string()))?;
+    let response = sender.send_request(request).await.map_err(broken)?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    Err(failure(response).await)
+}
+
+/// The status of `GET /` on a port of this host's loopback.
+///
+/// # Errors
+/// What connecting or reading said.
+pub(crate) async fn probe_page(port: u16) -> Result<http::StatusCode, String> {
+    let exchange = async {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.map_err(|error| error.to_string())?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| chain(&error))?;
+        tokio::spawn(connection);
+        let request = Request::builder().uri("/").header(http::header::HOST, format!("localhost:{port}"));
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| error.to_string())?;
+        Ok(sender.send_request(request).await.map_err(|error| chain(&error))?.status())
+    };
+    tokio::time::timeout(PAGE_TIMEOUT, exchange).await.map_err(|_| "no answer in time".to_owned())?
+}
+
+/// The whole body of an answer.
+pub(crate) async fn body(response: Response<Incoming>) -> Result<Bytes, Error> {
+    let limited = http_body_util::Limited::new(response.into_body(), MAX_BODY);
+    limited.collect().await.map(http_body_util::Collected::to_bytes).map_err(|error| Error::Broken(chain(&*error)))
+}
+
+/// Sends a request and reads its JSON answer.
+pub(crate) async fn json<T: serde::de::DeserializeOwned>(
+    home: &BerthHome,
+    method: Method,
+    path: &str,
+) -> Result<T, Error> {
+    let bytes = body(send(home, method, path).await?).await?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Broken(format!("{path} was answered with {error}")))
+}
+
+/// What a refusal says: a problem of berthd, a message of the engine, or its bare text.
+async fn failure(response: Response<Incoming>) -> Error {
+    let status = response.status().as_u16();
+    let bytes = match body(response).await {
+        Ok(bytes) => bytes,
+        Err(error) => return error,
+    };
+    if let Ok(problem) = serde_json::from_slice::<Problem>(&bytes) {
+        return problem.into();
+    }
+    let message = serde_json::from_slice::<serde_json::Value>(&bytes)
+        .ok()
+        .and_then(|value| value["message"].as_str().map(str::to_owned))
+        .unwrap_or_else(|| String::from_utf8_lossy(&bytes).trim().to_owned());
+    Error::Engine { status, message }
+}

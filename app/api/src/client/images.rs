@@ -1,0 +1,136 @@
+//! Images, through the Docker Engine API of the guest.
+
+use super::{Client, http, segment};
+use crate::{
+    error::{Error, chain},
+    image::{ImageRow, PullProgress},
+};
+use ::http::Method;
+use bollard::query_parameters::{
+    CreateImageOptions, ImportImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
+};
+use futures_util::{Stream, TryStreamExt};
+use std::path::Path;
+use tokio_util::io::ReaderStream;
+
+/// How much of an archive is read at once, bytes.
+const CHUNK: usize = 256 << 10;
+
+/// One thing that removing an image did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Removed {
+    /// A name was taken away.
+    Untagged(String),
+    /// An image or layer was deleted.
+    Deleted(String),
+}
+
+impl Client {
+    /// The images, one row per tag, newest first.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn images(&self) -> Result<Vec<ImageRow>, Error> {
+        let list = self.docker()?.list_images(None::<ListImagesOptions>).await?;
+        Ok(list.iter().flat_map(ImageRow::of).collect())
+    }
+
+    /// Pulls an image; the stream ends when it is there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a reference that is none; the rest comes in the stream.
+    pub fn pull(
+        &self,
+        reference: &str,
+    ) -> Result<impl Stream<Item = Result<PullProgress, Error>> + Send + use<>, Error> {
+        let (image, tag) = name_and_tag(reference);
+        if image.is_empty() {
+            return Err(Error::Invalid(format!("invalid reference format: {reference:?}")));
+        }
+        let options =
+            CreateImageOptions { from_image: Some(image.into()), tag: Some(tag.into()), ..Default::default() };
+        Ok(self.docker()?.create_image(Some(options), None, None).map_ok(Into::into).map_err(Error::from))
+    }
+
+    /// Everything the engine knows of an image.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn inspect_image(&self, name: &str) -> Result<serde_json::Value, Error> {
+        http::json(&self.home, Method::GET, &format!("/images/{}/json", segment("image", name)?)).await
+    }
+
+    /// Removes a name of an image, and the image with its last name.
+    ///
+    /// # Errors
+    /// Those of every request; 409 while a container uses it.
+    pub async fn remove_image(&self, name: &str, force: bool) -> Result<Vec<Removed>, Error> {
+        let name = segment("image", name)?;
+        let options = RemoveImageOptions { force, ..Default::default() };
+        let done = self.docker()?.remove_image(&name, Some(options), None).await?;
+        let removed = |item: bollard::models::ImageDeleteResponseItem| {
+            item.untagged.map(Removed::Untagged).or(item.deleted.map(Removed::Deleted))
+        };
+        Ok(done.into_iter().filter_map(removed).collect())
+    }
+
+    /// Gives an image another name.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn tag_image(&self, source: &str, target: &str) -> Result<(), Error> {
+        let source = segment("image", source)?;
+        let (repo, tag) = name_and_tag(target);
+        let options = TagImageOptions { repo: Some(repo.into()), tag: Some(tag.into()) };
+        Ok(self.docker()?.tag_image(&source, Some(options)).await?)
+    }
+
+    /// Loads the images of an archive of this host; gives the engine's lines (`Loaded image: name:tag`).
+    ///
+    /// # Errors
+    /// [`Error::Io`] when the archive cannot be read, and those of every request.
+    pub async fn load(&self, archive: &Path) -> Result<Vec<String>, Error> {
+        let what = format!("open {}", archive.display());
+        let file = tokio::fs::File::open(archive).await.map_err(Error::io(what))?;
+        self.load_from(file).await
+    }
+
+    /// [`Client::load`] from any stream of bytes.
+    ///
+    /// # Errors
+    /// As [`Client::load`].
+    pub async fn load_from(&self, archive: impl tokio::io::AsyncRead + Send + 'static) -> Result<Vec<String>, Error> {
+        let bytes = ReaderStream::with_capacity(archive, CHUNK);
+        let docker = self.docker()?;
+        let answers = docker.import_image_stream(ImportImageOptions::default(), bytes, None);
+        let lines: Vec<_> = answers.try_collect().await.map_err(|error| match error {
+            bollard::errors::Error::HyperLegacyError { err } => Error::Broken(chain(&err)),
+            other => other.into(),
+        })?;
+        Ok(lines.into_iter().filter_map(|line| line.stream).map(|line| line.trim_end().to_owned()).collect())
+    }
+}
+
+/// `name` and tag or digest; `latest` when neither is given. A colon before a slash is a registry's port.
+fn name_and_tag(reference: &str) -> (&str, &str) {
+    if let Some((name, digest)) = reference.split_once('@') {
+        return (name, digest);
+    }
+    match reference.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => (name, tag),
+        _ => (reference, "latest"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_splits_at_its_tag_or_digest() {
+        assert_eq!(name_and_tag("nginx"), ("nginx", "latest"));
+        assert_eq!(name_and_tag("localhost:5000/nginx"), ("localhost:5000/nginx", "latest"));
+        assert_eq!(name_and_tag("localhost:5000/nginx:1"), ("localhost:5000/nginx", "1"));
+        assert_eq!(name_and_tag("nginx@sha256:ab"), ("nginx", "sha256:ab"));
+    }
+}

@@ -1,0 +1,103 @@
+//! Images as a list shows them, and the progress of a pull.
+
+use bollard::models::{CreateImageInfo, ImageSummary};
+use serde::{Deserialize, Serialize};
+
+/// What docker shows for an image without a name.
+pub const NONE: &str = "<none>";
+
+/// One name of one image; an image with two tags is two rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct ImageRow {
+    /// `sha256:` and 64 hex digits.
+    pub id: String,
+    /// The name before the tag; `<none>` without one.
+    pub repository: String,
+    /// The tag; `<none>` without one.
+    pub tag: String,
+    /// When it was built, seconds since the Unix epoch.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
+    pub created: u64,
+    /// Bytes of its layers, unpacked.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
+    pub size: u64,
+}
+
+/// One message of a pull.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct PullProgress {
+    /// Short id of the layer, or the tag; `None` for a message about the whole.
+    pub id: Option<String>,
+    /// Docker's words: `Pulling fs layer`, `Downloading`, `Pull complete`.
+    pub status: String,
+    /// Bytes so far.
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
+    pub current: Option<u64>,
+    /// Bytes in all.
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
+    pub total: Option<u64>,
+}
+
+impl ImageRow {
+    /// The rows of one image, one per tag.
+    pub(crate) fn of(summary: &ImageSummary) -> Vec<Self> {
+        let row = |repository: &str, tag: &str| Self {
+            id: summary.id.clone(),
+            repository: repository.into(),
+            tag: tag.into(),
+            created: u64::try_from(summary.created).unwrap_or_default(),
+            size: u64::try_from(summary.size).unwrap_or_default(),
+        };
+        let tags: Vec<_> = summary.repo_tags.iter().filter(|tag| *tag != "<none>:<none>").collect();
+        if tags.is_empty() {
+            let repository = summary.repo_digests.first().and_then(|name| name.split_once('@')).map(|(name, _)| name);
+            return vec![row(repository.unwrap_or(NONE), NONE)];
+        }
+        tags.into_iter()
+            .map(|name| match name.rsplit_once(':') {
+                // A colon before a slash is a registry's port, not a tag.
+                Some((repository, tag)) if !tag.contains('/') => row(repository, tag),
+                _ => row(name, NONE),
+            })
+            .collect()
+    }
+}
+
+impl From<CreateImageInfo> for PullProgress {
+    fn from(info: CreateImageInfo) -> Self {
+        let detail = info.progress_detail.unwrap_or_default();
+        let bytes = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
+        Self {
+            id: info.id.filter(|id| !id.is_empty()),
+            status: info.status.unwrap_or_default(),
+            current: bytes(detail.current),
+            total: bytes(detail.total).filter(|total| *total > 0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_registry_port_is_not_taken_for_a_tag() {
+        let summary = ImageSummary {
+            id: "sha256:1".into(),
+            repo_tags: vec!["localhost:5000/a:1".into(), "b:latest".into()],
+            size: 7,
+            ..Default::default()
+        };
+        let rows = ImageRow::of(&summary);
+        assert_eq!((rows[0].repository.as_str(), rows[0].tag.as_str()), ("localhost:5000/a", "1"));
+        assert_eq!((rows[1].repository.as_str(), rows[1].tag.as_str()), ("b", "latest"));
+    }
+
+    #[test]
+    fn an_untagged_image_is_one_row() {
+        let rows = ImageRow::of(&ImageSummary { id: "sha256:1".into(), ..Default::default() });
+        assert_eq!((rows[0].repository.as_str(), rows[0].tag.as_str()), (NONE, NONE));
+    }
+}

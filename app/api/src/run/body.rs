@@ -1,0 +1,149 @@
+//! A [`RunRequest`] as the Docker Engine API's create body.
+
+use super::{RestartSpec, RunRequest, VolumeSource};
+use crate::{
+    error::Error,
+    problem::{Code, Problem},
+};
+use bollard::models::{ContainerCreateBody, HostConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum};
+use std::collections::HashMap;
+
+impl RunRequest {
+    /// The body of `POST /containers/create`.
+    ///
+    /// # Errors
+    /// A problem when a path of this host is to be mounted: the machine does not see the host's files.
+    pub(crate) fn body(&self) -> Result<ContainerCreateBody, Error> {
+        Ok(ContainerCreateBody {
+            image: Some(self.image.clone()),
+            hostname: self.hostname.clone(),
+            user: self.user.clone(),
+            env: some(self.env.clone()),
+            cmd: some(self.command.clone()),
+            entrypoint: self.entrypoint.as_ref().map(|program| vec![program.clone()]),
+            working_dir: self.workdir.clone(),
+            labels: (!self.labels.is_empty()).then(|| self.labels.iter().cloned().collect()),
+            tty: Some(self.tty),
+            open_stdin: Some(self.interactive),
+            stdin_once: Some(self.interactive),
+            attach_stdin: Some(self.interactive),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            volumes: some(self.anonymous_volumes()),
+            exposed_ports: some(self.exposed()),
+            host_config: Some(self.host_config()?),
+            ..Default::default()
+        })
+    }
+
+    fn exposed(&self) -> Vec<String> {
+        let mut ports: Vec<_> = self.publish.iter().map(super::PublishSpec::key).collect();
+        ports.sort();
+        ports.dedup();
+        ports
+    }
+
+    fn host_config(&self) -> Result<HostConfig, Error> {
+        let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
+        for spec in &self.publish {
+            bindings.entry(spec.key()).or_default().get_or_insert_default().push(PortBinding {
+                host_ip: spec.host_ip.map(|ip| ip.to_string()),
+                host_port: spec.host_port.map(|port| port.to_string()),
+            });
+        }
+        Ok(HostConfig {
+            port_bindings: (!bindings.is_empty()).then_some(bindings),
+            publish_all_ports: Some(self.publish_all),
+            binds: some(self.binds()?),
+            network_mode: self.network.clone(),
+            restart_policy: Some(self.restart.into()),
+            auto_remove: Some(self.auto_remove),
+            readonly_rootfs: Some(self.read_only),
+            memory: self.memory,
+            nano_cpus: self.nano_cpus,
+            ..Default::default()
+        })
+    }
+
+    fn anonymous_volumes(&self) -> Vec<String> {
+        let anonymous = self.volumes.iter().filter(|spec| spec.source == VolumeSource::Anonymous);
+        anonymous.map(|spec| spec.target.clone()).collect()
+    }
+
+    fn binds(&self) -> Result<Vec<String>, Error> {
+        let mut binds = Vec::new();
+        for spec in &self.volumes {
+            match &spec.source {
+                VolumeSource::Anonymous => {}
+                VolumeSource::Named(name) => {
+                    binds.push(format!("{name}:{}{}", spec.target, if spec.read_only { ":ro" } else { "" }));
+                }
+                VolumeSource::HostPath(path) => return Err(not_shared(path, &spec.target)),
+            }
+        }
+        Ok(binds)
+    }
+}
+
+/// The engine would take the path for one of the guest's own, so it must not get that far.
+fn not_shared(path: &str, target: &str) -> Error {
+    let message =
+        format!("cannot mount {path}: this version of Berth does not share folders of this host with its machine");
+    Problem::new(Code::InvalidArgument, message).hint(format!("use a named volume, such as -v data:{target}")).into()
+}
+
+impl super::PublishSpec {
+    /// Docker's key of the port in the container, such as `80/tcp`.
+    fn key(&self) -> String {
+        format!("{}/{}", self.container_port, self.protocol)
+    }
+}
+
+impl From<RestartSpec> for RestartPolicy {
+    fn from(spec: RestartSpec) -> Self {
+        let (name, retries) = match spec {
+            RestartSpec::No => (RestartPolicyNameEnum::NO, 0),
+            RestartSpec::Always => (RestartPolicyNameEnum::ALWAYS, 0),
+            RestartSpec::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, 0),
+            RestartSpec::OnFailure { retries } => (RestartPolicyNameEnum::ON_FAILURE, retries),
+        };
+        Self { name: Some(name), maximum_retry_count: Some(retries.into()) }
+    }
+}
+
+fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{publish, volume};
+    use super::*;
+
+    #[test]
+    fn the_body_is_what_docker_sends() {
+        let request = RunRequest {
+            image: "nginx".into(),
+            publish: publish::parse("8080:80").unwrap(),
+            volumes: vec![volume::parse("data:/data:ro").unwrap(), volume::parse("/cache").unwrap()],
+            command: vec!["nginx".into()],
+            auto_remove: true,
+            ..Default::default()
+        };
+        let json = serde_json::to_value(request.body().unwrap()).unwrap();
+        assert_eq!(json["Image"], "nginx");
+        assert_eq!(json["HostConfig"]["PortBindings"]["80/tcp"][0]["HostPort"], "8080");
+        assert!(json["ExposedPorts"]["80/tcp"].is_object(), "{json}");
+        assert_eq!(json["HostConfig"]["Binds"][0], "data:/data:ro");
+        assert!(json["Volumes"]["/cache"].is_object(), "{json}");
+        assert_eq!(json["HostConfig"]["AutoRemove"], true);
+    }
+
+    #[test]
+    fn a_host_folder_is_refused_rather_than_mounted_from_the_guest() {
+        let request = RunRequest { volumes: vec![volume::parse("/etc:/x").unwrap()], ..Default::default() };
+        let problem = request.body().unwrap_err().problem();
+        assert_eq!(problem.code, Code::InvalidArgument);
+        assert!(problem.hint.unwrap().contains("-v data:/x"));
+    }
+}

@@ -1,0 +1,64 @@
+//! What `run` and `create` take: docker's options as data, parsed by pure functions that a CLI and a form share.
+
+pub mod environment;
+pub mod publish;
+pub mod quantity;
+pub mod restart;
+pub mod volume;
+
+mod body;
+
+pub use publish::PublishSpec;
+pub use restart::RestartSpec;
+pub use volume::{VolumeSource, VolumeSpec};
+
+use serde::{Deserialize, Serialize};
+
+/// A container to create. `Default` is docker's default for everything except `image`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(default)]
+pub struct RunRequest {
+    /// Reference of the image, such as `nginx:1.27`.
+    pub image: String,
+    /// The container's name; the engine makes one up for `None`.
+    pub name: Option<String>,
+    /// Arguments after the image; empty for the image's own.
+    pub command: Vec<String>,
+    /// Instead of the image's entrypoint; an empty string clears it.
+    pub entrypoint: Option<String>,
+    /// `KEY=value`, in order.
+    pub env: Vec<String>,
+    /// Published ports.
+    pub publish: Vec<PublishSpec>,
+    /// Publish every port the image exposes on a free host port.
+    pub publish_all: bool,
+    /// Volumes.
+    pub volumes: Vec<VolumeSpec>,
+    /// Working directory.
+    pub workdir: Option<String>,
+    /// `user[:group]`, names or numbers.
+    pub user: Option<String>,
+    /// Labels, key and value.
+    pub labels: Vec<(String, String)>,
+    /// Host name inside.
+    pub hostname: Option<String>,
+    /// `bridge`, `none`, `host` or a network's name.
+    pub network: Option<String>,
+    /// When the engine starts it again.
+    pub restart: RestartSpec,
+    /// The root filesystem cannot be written.
+    pub read_only: bool,
+    /// Memory limit, bytes.
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
+    pub memory: Option<i64>,
+    /// CPU limit, billionths of a CPU.
+    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
+    pub nano_cpus: Option<i64>,
+    /// Give it a terminal.
+    pub tty: bool,
+    /// Keep its standard input open.
+    pub interactive: bool,
+    /// Remove it when it ends.
+    pub auto_remove: bool,
+}
