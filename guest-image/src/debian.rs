@@ -1,0 +1,6 @@
+//! Debian packages: where they come from, which are taken, what is in them.
+
+pub(crate) mod apt;
+pub(crate) mod packages;
+pub(crate) mod sources;
+pub(crate) mod tree;

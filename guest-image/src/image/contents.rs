@@ -1,0 +1,86 @@
+//! What stands where in the guest's first root.
+
+use super::certificates;
+use super::cpio::{Archive, Entry};
+use crate::debian::tree::Tree;
+use crate::modules::Modules;
+use crate::{Arch, BuildError, Programs, elf};
+use std::path::Path;
+
+/// Programs taken from packages, where Debian has them.
+const FROM_PACKAGES: [&str; 4] = ["usr/sbin/nft", "usr/sbin/mke2fs", "usr/sbin/resize2fs", "usr/sbin/e2fsck"];
+/// Other names of programs.
+const LINKS: [(&str, &str); 6] = [
+    ("usr/sbin/mkfs.ext4", "mke2fs"),
+    ("usr/sbin/fsck.ext4", "e2fsck"),
+    ("bin", "usr/bin"),
+    ("sbin", "usr/sbin"),
+    ("lib", "usr/lib"),
+    ("etc/mtab", "../proc/self/mounts"),
+];
+/// Files of packages taken as they are.
+const DATA: [&str; 1] = ["etc/mke2fs.conf"];
+/// Empty folders: what PID 1 mounts on.
+const FOLDERS: [(&str, u32); 6] =
+    [("dev", 0o755), ("proc", 0o555), ("sys", 0o555), ("run", 0o755), ("tmp", 0o1777), ("data", 0o755)];
+/// Where PID 1 looks for modules.
+const MODULES: &str = "usr/lib/modules/berth";
+
+/// Puts the whole root together.
+pub(crate) fn assemble(tree: &Tree, modules: Modules, arch: Arch, programs: &Programs) -> Result<Archive, BuildError> {
+    let mut root = Archive::default();
+    for (path, mode) in FOLDERS {
+        root.put(path, Entry::Folder(mode));
+    }
+    root.put("root", Entry::Folder(0o700));
+    // PID 1's first words need a console before it has mounted /dev.
+    root.put("dev/console", Entry::Device(0o600, 5, 1));
+    for (path, target) in LINKS {
+        root.put(path, Entry::Link(target.into()));
+    }
+    for (path, program) in [
+        ("init", &programs.agent),
+        ("usr/bin/berth-engine", &programs.engine),
+        ("usr/bin/berth-runtime", &programs.runtime),
+    ] {
+        root.put(path, Entry::File(0o755, own_program(program, arch)?));
+    }
+    for path in FROM_PACKAGES {
+        root.put(path, Entry::File(0o755, tree.file(path)?.to_vec()));
+    }
+    for path in DATA {
+        root.put(path, Entry::File(0o644, tree.file(path)?.to_vec()));
+    }
+    put_libraries(&mut root, tree, arch)?;
+    root.put("etc/ssl/certs/ca-certificates.crt", Entry::File(0o644, certificates::bundle(tree)?));
+    let order = serde_json::to_vec(&modules.order).map_err(BuildError::Json)?;
+    root.put(&format!("{MODULES}/load.json"), Entry::File(0o644, order));
+    for (name, bytes) in modules.files {
+        root.put(&format!("{MODULES}/{name}"), Entry::File(0o644, bytes));
+    }
+    Ok(root)
+}
+
+fn own_program(path: &Path, arch: Arch) -> Result<Vec<u8>, BuildError> {
+    let bytes = std::fs::read(path).map_err(|e| BuildError::io(path, e))?;
+    elf::check_static(&bytes, arch, &path.display().to_string())?;
+    Ok(bytes)
+}
+
+fn put_libraries(root: &mut Archive, tree: &Tree, arch: Arch) -> Result<(), BuildError> {
+    let folder = format!("usr/lib/{}", arch.multiarch());
+    for (name, bytes) in elf::closure(tree, arch, &FROM_PACKAGES)? {
+        root.put(&format!("{folder}/{name}"), Entry::File(0o644, bytes.to_vec()));
+    }
+    let loader = arch.loader();
+    let bytes = tree.file(&format!("{folder}/{}", loader.name))?.to_vec();
+    root.put(&format!("{folder}/{}", loader.name), Entry::File(0o755, bytes));
+    // The loader's well-known place, reached through a link at the root as on a merged-/usr system.
+    let place = format!("usr/{}/{}", loader.folder, loader.name);
+    let target = if loader.folder == "lib" { String::new() } else { "../lib/".into() };
+    root.put(&place, Entry::Link(format!("{target}{}/{}", arch.multiarch(), loader.name)));
+    if loader.folder != "lib" {
+        root.put(loader.folder, Entry::Link(format!("usr/{}", loader.folder)));
+    }
+    Ok(())
+}
