@@ -1,0 +1,240 @@
+//! The half of a request that belongs to this machine.
+
+use super::{
+    config::{self, Words},
+    mounts::{self, MountIn},
+};
+use crate::error::{ApiError, Reply};
+use berth_engine::{
+    ContainerPort,
+    container::{HostConfig, LogConfig, NetworkMode, PortBinding, Resources, RestartPolicy, Ulimit},
+};
+use serde::{Deserialize, de::IgnoredAny};
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// Docker's `HostConfig`, with the fields that the engine takes and those that [`super::unsupported`] looks at.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct HostIn {
+    binds: Option<Vec<String>>,
+    mounts: Option<Vec<MountIn>>,
+    tmpfs: Option<BTreeMap<String, String>>,
+    port_bindings: Option<BTreeMap<String, Option<Vec<BindingIn>>>>,
+    publish_all_ports: Option<bool>,
+    auto_remove: Option<bool>,
+    restart_policy: Option<RestartIn>,
+    pub(super) network_mode: Option<String>,
+    memory: Option<i64>,
+    memory_swap: Option<i64>,
+    memory_reservation: Option<i64>,
+    nano_cpus: Option<i64>,
+    cpu_shares: Option<i64>,
+    cpu_quota: Option<i64>,
+    cpu_period: Option<i64>,
+    cpuset_cpus: Option<String>,
+    cpuset_mems: Option<String>,
+    pids_limit: Option<i64>,
+    cap_add: Option<Words>,
+    cap_drop: Option<Words>,
+    privileged: Option<bool>,
+    readonly_rootfs: Option<bool>,
+    security_opt: Option<Vec<String>>,
+    ulimits: Option<Vec<UlimitIn>>,
+    sysctls: Option<BTreeMap<String, String>>,
+    shm_size: Option<i64>,
+    oom_score_adj: Option<i32>,
+    init: Option<bool>,
+    extra_hosts: Option<Vec<String>>,
+    dns: Option<Vec<String>>,
+    dns_search: Option<Vec<String>>,
+    dns_options: Option<Vec<String>>,
+    group_add: Option<Vec<String>>,
+    log_config: Option<LogIn>,
+    masked_paths: Option<Vec<String>>,
+    readonly_paths: Option<Vec<String>>,
+    ipc_mode: Option<String>,
+    pid_mode: Option<String>,
+    #[serde(rename = "UTSMode")]
+    uts_mode: Option<String>,
+    cgroupns_mode: Option<String>,
+
+    pub(super) links: Option<Vec<IgnoredAny>>,
+    pub(super) volumes_from: Option<Vec<IgnoredAny>>,
+    pub(super) devices: Option<Vec<IgnoredAny>>,
+    pub(super) device_requests: Option<Vec<IgnoredAny>>,
+    pub(super) device_cgroup_rules: Option<Vec<IgnoredAny>>,
+    pub(super) storage_opt: Option<BTreeMap<String, IgnoredAny>>,
+    pub(super) cgroup_parent: Option<String>,
+    pub(super) cgroup: Option<String>,
+    pub(super) volume_driver: Option<String>,
+    pub(super) userns_mode: Option<String>,
+    pub(super) isolation: Option<String>,
+    pub(super) runtime: Option<String>,
+    pub(super) blkio_weight: Option<u64>,
+    pub(super) blkio_weight_device: Option<Vec<IgnoredAny>>,
+    pub(super) blkio_device_read_bps: Option<Vec<IgnoredAny>>,
+    pub(super) blkio_device_write_bps: Option<Vec<IgnoredAny>>,
+    #[serde(rename = "BlkioDeviceReadIOps")]
+    pub(super) blkio_device_read_iops: Option<Vec<IgnoredAny>>,
+    #[serde(rename = "BlkioDeviceWriteIOps")]
+    pub(super) blkio_device_write_iops: Option<Vec<IgnoredAny>>,
+    pub(super) memory_swappiness: Option<i64>,
+    pub(super) oom_kill_disable: Option<bool>,
+    pub(super) cpu_realtime_period: Option<i64>,
+    pub(super) cpu_realtime_runtime: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct BindingIn {
+    host_ip: Option<String>,
+    host_port: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct RestartIn {
+    name: Option<String>,
+    maximum_retry_count: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct UlimitIn {
+    name: String,
+    soft: Option<i64>,
+    hard: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct LogIn {
+    #[serde(rename = "Type")]
+    kind: Option<String>,
+    config: Option<BTreeMap<String, String>>,
+}
+
+/// As the engine takes it.
+///
+/// # Errors
+/// What makes no sense in itself; the engine judges the whole.
+pub(super) fn read(asked: HostIn, network_mode: NetworkMode) -> Reply<HostConfig> {
+    Ok(HostConfig {
+        binds: asked.binds.unwrap_or_default(),
+        mounts: asked.mounts.unwrap_or_default().into_iter().map(mounts::read).collect::<Reply<_>>()?,
+        tmpfs: asked.tmpfs.unwrap_or_default(),
+        port_bindings: port_bindings(asked.port_bindings.unwrap_or_default())?,
+        publish_all_ports: asked.publish_all_ports.unwrap_or_default(),
+        auto_remove: asked.auto_remove.unwrap_or_default(),
+        restart_policy: restart_policy(asked.restart_policy.unwrap_or_default())?,
+        network_mode,
+        resources: Resources {
+            memory: amount("Memory", asked.memory)?,
+            memory_swap: asked.memory_swap.filter(|bytes| *bytes != 0),
+            memory_reservation: amount("MemoryReservation", asked.memory_reservation)?,
+            nano_cpus: amount("NanoCpus", asked.nano_cpus)?,
+            cpu_shares: amount("CpuShares", asked.cpu_shares)?,
+            cpu_quota: asked.cpu_quota.filter(|micros| *micros != 0),
+            cpu_period: amount("CpuPeriod", asked.cpu_period)?,
+            cpuset_cpus: asked.cpuset_cpus.filter(|list| !list.is_empty()),
+            cpuset_mems: asked.cpuset_mems.filter(|list| !list.is_empty()),
+            pids: asked.pids_limit.filter(|pids| *pids > 0),
+        },
+        cap_add: asked.cap_add.map(Vec::from).unwrap_or_default(),
+        cap_drop: asked.cap_drop.map(Vec::from).unwrap_or_default(),
+        privileged: asked.privileged.unwrap_or_default(),
+        read_only_rootfs: asked.readonly_rootfs.unwrap_or_default(),
+        security_opt: asked.security_opt.unwrap_or_default(),
+        ulimits: asked.ulimits.unwrap_or_default().into_iter().map(Ulimit::from).collect(),
+        sysctls: asked.sysctls.unwrap_or_default(),
+        shm_size: u64::try_from(asked.shm_size.unwrap_or(0))
+            .map_err(|_| ApiError::bad_request("SHM size can not be less than 0"))?,
+        oom_score_adj: asked.oom_score_adj.unwrap_or_default(),
+        init: asked.init.unwrap_or_default(),
+        extra_hosts: asked.extra_hosts.unwrap_or_default(),
+        dns: asked.dns.unwrap_or_default().iter().map(|text| address("Dns", text)).collect::<Reply<_>>()?,
+        dns_search: asked.dns_search.unwrap_or_default(),
+        dns_options: asked.dns_options.unwrap_or_default(),
+        group_add: asked.group_add.unwrap_or_default(),
+        log_config: log_config(asked.log_config.unwrap_or_default()),
+        masked_paths: asked.masked_paths,
+        readonly_paths: asked.readonly_paths,
+        ipc_mode: asked.ipc_mode.unwrap_or_default(),
+        pid_mode: asked.pid_mode.unwrap_or_default(),
+        uts_mode: asked.uts_mode.unwrap_or_default(),
+        cgroupns_mode: asked.cgroupns_mode.unwrap_or_default(),
+    })
+}
+
+fn port_bindings(asked: BTreeMap<String, Option<Vec<BindingIn>>>) -> Reply<BTreeMap<ContainerPort, Vec<PortBinding>>> {
+    let mut all: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (port, bindings) in asked {
+        let mut bindings =
+            bindings.unwrap_or_default().into_iter().map(binding).collect::<Reply<Vec<PortBinding>>>()?;
+        if bindings.is_empty() {
+            // Docker fills an empty list with "anywhere" (moby, handlePortBindingsBC).
+            bindings.push(PortBinding { ip: None, port: 0 });
+        }
+        // `80` and `80/tcp` are one port.
+        all.entry(config::port(&port)?).or_default().extend(bindings);
+    }
+    Ok(all)
+}
+
+fn binding(asked: BindingIn) -> Reply<PortBinding> {
+    let (ip, port) = (asked.host_ip.unwrap_or_default(), asked.host_port.unwrap_or_default());
+    let ip = if ip.is_empty() { None } else { Some(address("HostIp", &ip)?) };
+    let port = if port.is_empty() {
+        0
+    } else {
+        port.parse().map_err(|_| ApiError::bad_request(format!("invalid port specification: \"{port}\"")))?
+    };
+    Ok(PortBinding { ip, port })
+}
+
+fn address(field: &str, text: &str) -> Reply<IpAddr> {
+    text.parse().map_err(|_| ApiError::bad_request(format!("invalid {field}: \"{text}\" is not an IP address")))
+}
+
+/// The texts are docker's (moby, ValidateRestartPolicy).
+fn restart_policy(asked: RestartIn) -> Reply<RestartPolicy> {
+    let (name, retries) = (asked.name.unwrap_or_default(), asked.maximum_retry_count.unwrap_or(0));
+    if !matches!(name.as_str(), "" | "on-failure") && retries != 0 {
+        let negative = if retries < 0 { " and cannot be negative" } else { "" };
+        return Err(ApiError::bad_request(format!(
+            "invalid restart policy: maximum retry count can only be used with 'on-failure'{negative}"
+        )));
+    }
+    match name.as_str() {
+        "" | "no" => Ok(RestartPolicy::No),
+        "always" => Ok(RestartPolicy::Always),
+        "unless-stopped" => Ok(RestartPolicy::UnlessStopped),
+        "on-failure" => u32::try_from(retries)
+            .map(RestartPolicy::OnFailure)
+            .map_err(|_| ApiError::bad_request("invalid restart policy: maximum retry count cannot be negative")),
+        other => Err(ApiError::bad_request(format!(
+            "invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        ))),
+    }
+}
+
+/// 0 is docker's "no limit" here.
+fn amount(field: &str, asked: Option<i64>) -> Reply<Option<u64>> {
+    let amount = u64::try_from(asked.unwrap_or(0))
+        .map_err(|_| ApiError::bad_request(format!("invalid {field}: it cannot be negative")))?;
+    Ok((amount > 0).then_some(amount))
+}
+
+fn log_config(asked: LogIn) -> LogConfig {
+    let default = LogConfig::default();
+    LogConfig {
+        driver: asked.kind.filter(|kind| !kind.is_empty()).unwrap_or(default.driver),
+        options: asked.config.unwrap_or_default(),
+    }
+}
+
+impl From<UlimitIn> for Ulimit {
+    fn from(asked: UlimitIn) -> Self {
+        Self { name: asked.name, soft: asked.soft.unwrap_or_default(), hard: asked.hard.unwrap_or_default() }
+    }
+}

@@ -1,0 +1,163 @@
+//! What a client writes, what the engine gets.
+
+use super::*;
+use berth_engine::container::{MountKind, NetworkMode, PortBinding, RestartPolicy};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn read(body: Value) -> Result<(CreateContainer, Vec<String>), String> {
+    let asked = serde_json::from_value(body).map_err(|error| error.to_string())?;
+    request(asked, &Query::parse("name=web&platform=linux%2Famd64"), crate::CURRENT)
+        .map_err(|error| error.message().to_owned())
+}
+
+fn refusal(body: Value) -> String {
+    read(body).unwrap_err()
+}
+
+/// What docker 28 sends for
+/// `docker run -d --name web -p 8080:80 -e A=b -v db:/var/lib/db --rm nginx`.
+fn docker_run() -> Value {
+    serde_json::from_str(include_str!("docker_run.json")).unwrap()
+}
+
+#[test]
+fn what_docker_run_sends_is_understood_whole() {
+    let (request, warnings) = read(docker_run()).unwrap();
+    assert_eq!((request.name.as_deref(), request.platform.as_deref()), (Some("web"), Some("linux/amd64")));
+    assert!(warnings.is_empty());
+    assert_eq!((request.config.image.as_str(), request.config.cmd.as_ref()), ("nginx", None));
+    assert_eq!(request.config.entrypoint, None);
+    assert_eq!(request.host.binds, ["db:/var/lib/db"]);
+    let port = "80/tcp".parse().unwrap();
+    assert_eq!(request.host.port_bindings[&port], [PortBinding { ip: None, port: 8080 }]);
+    assert!(request.config.exposed_ports.contains(&port) && request.host.auto_remove);
+    assert_eq!(request.host.network_mode, NetworkMode::Default);
+    assert_eq!(request.host.resources, berth_engine::container::Resources::default());
+    assert_eq!(request.host.log_config.driver, "json-file");
+}
+
+#[test]
+fn null_everywhere_is_the_same_as_nothing() {
+    fn nulled(value: Value) -> Value {
+        match value {
+            Value::Object(map) => map.into_iter().map(|(key, _)| (key, Value::Null)).collect(),
+            other => other,
+        }
+    }
+    let mut body = docker_run();
+    body["HostConfig"] = nulled(body["HostConfig"].clone());
+    let (with_nulls, _) = read(nulled(body.clone())).unwrap();
+    let (empty, _) = read(json!({})).unwrap();
+    assert_eq!(with_nulls, empty);
+    let (host_nulls, _) = read(json!({ "HostConfig": body["HostConfig"] })).unwrap();
+    assert_eq!(host_nulls, empty);
+}
+
+#[test]
+fn words_may_be_a_string_and_clearing_an_entrypoint_differs_from_leaving_it() {
+    let (request, _) = read(json!({ "Cmd": "ls", "Entrypoint": [] })).unwrap();
+    assert_eq!((request.config.cmd, request.config.entrypoint), (Some(vec!["ls".into()]), Some(vec![])));
+    let (request, _) = read(json!({ "Cmd": [], "Entrypoint": [""] })).unwrap();
+    assert_eq!((request.config.cmd, request.config.entrypoint), (None, Some(vec![String::new()])));
+    assert!(refusal(json!({ "Cmd": 7 })).contains("expected a list of strings"));
+}
+
+#[test]
+fn limits_and_options_reach_the_engine() {
+    let (request, warnings) = read(json!({
+        "Labels": { "a": null, "b": "c" },
+        "Healthcheck": { "Test": ["CMD", "true"], "Interval": 1_000_000_000, "Timeout": 0, "Retries": 3 },
+        "StopSignal": "SIGQUIT", "StopTimeout": -1,
+        "HostConfig": {
+            "Memory": 67_108_864, "MemorySwap": -1, "NanoCpus": 1_500_000_000_i64, "PidsLimit": -1,
+            "CapAdd": ["NET_ADMIN"], "CapDrop": "ALL", "Dns": ["1.1.1.1"], "MaskedPaths": [],
+            "RestartPolicy": { "Name": "on-failure", "MaximumRetryCount": 5 },
+            "Ulimits": [{ "Name": "nofile", "Soft": 1024, "Hard": 2048 }],
+            "Mounts": [
+                { "Type": "volume", "Source": "db", "Target": "/db", "VolumeOptions": { "NoCopy": true } },
+                { "Type": "tmpfs", "Target": "/t", "TmpfsOptions": { "SizeBytes": 4096, "Mode": 493 } },
+            ],
+            "PortBindings": { "53/udp": null, "80": [{ "HostIp": "0.0.0.0" }] },
+            "MemorySwappiness": 60, "OomKillDisable": true,
+        },
+    }))
+    .unwrap();
+    let (config, host) = (request.config, request.host);
+    assert_eq!((config.labels["a"].as_str(), config.labels["b"].as_str()), ("", "c"));
+    let check = config.healthcheck.unwrap();
+    assert_eq!((check.interval, check.timeout, check.retries), (Some(Duration::from_secs(1)), None, Some(3)));
+    assert_eq!((config.stop_signal.as_deref(), config.stop_timeout), (Some("SIGQUIT"), Some(-1)));
+    assert_eq!((host.resources.memory, host.resources.memory_swap), (Some(67_108_864), Some(-1)));
+    assert_eq!((host.resources.nano_cpus, host.resources.pids), (Some(1_500_000_000), None));
+    assert_eq!((host.cap_add, host.cap_drop), (vec!["NET_ADMIN".to_owned()], vec!["ALL".to_owned()]));
+    assert_eq!((host.masked_paths, host.readonly_paths), (Some(vec![]), None));
+    assert_eq!(host.restart_policy, RestartPolicy::OnFailure(5));
+    assert_eq!((host.mounts[0].kind, host.mounts[0].no_copy), (MountKind::Volume, true));
+    assert_eq!((host.mounts[1].tmpfs_size, host.mounts[1].tmpfs_mode), (Some(4096), Some(493)));
+    assert_eq!(host.port_bindings[&"53/udp".parse().unwrap()], [PortBinding { ip: None, port: 0 }]);
+    let anywhere = PortBinding { ip: Some([0, 0, 0, 0].into()), port: 0 };
+    assert_eq!(host.port_bindings[&"80/tcp".parse().unwrap()], [anywhere]);
+    assert_eq!(
+        warnings,
+        [
+            "Berth does not support MemorySwappiness yet. MemorySwappiness discarded.",
+            "Berth does not support OomKillDisable yet. OomKillDisable discarded."
+        ]
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_one_sentence() {
+    let host = |host: Value| refusal(json!({ "HostConfig": host }));
+    for (said, expected) in [
+        (refusal(json!({ "ExposedPorts": { "x": {} } })), "invalid port specification: \"x\""),
+        (refusal(json!({ "Healthcheck": { "Interval": 5 } })), "Interval in Healthcheck cannot be less than 1ms"),
+        (refusal(json!({ "Healthcheck": { "Retries": -1 } })), "Retries in Healthcheck cannot be negative"),
+        (host(json!({ "PortBindings": { "80": [{ "HostPort": "web" }] } })), "invalid port specification: \"web\""),
+        (
+            host(json!({ "PortBindings": { "80": [{ "HostIp": "web" }] } })),
+            "invalid HostIp: \"web\" is not an IP address",
+        ),
+        (host(json!({ "Memory": -1 })), "invalid Memory: it cannot be negative"),
+        (
+            host(json!({ "RestartPolicy": { "Name": "always", "MaximumRetryCount": 1 } })),
+            "invalid restart policy: maximum retry count can only be used with 'on-failure'",
+        ),
+        (
+            host(json!({ "RestartPolicy": { "Name": "maybe" } })),
+            "invalid restart policy: unknown policy 'maybe'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
+        ),
+        (host(json!({ "Links": ["db:db"] })), "HostConfig.Links is not supported by Berth yet: leave it out"),
+        (host(json!({ "Runtime": "nvidia" })), "unknown or invalid runtime name: nvidia"),
+        (
+            host(json!({ "Mounts": [{ "Type": "tmpfs", "Target": "/t", "VolumeOptions": {} }] })),
+            "VolumeOptions must not be specified on mount type \"tmpfs\"",
+        ),
+        (
+            host(json!({ "Mounts": [{ "Type": "magic", "Target": "/t" }] })),
+            "invalid mount config for type \"magic\": mount type unknown",
+        ),
+    ] {
+        assert_eq!(said, expected);
+    }
+}
+
+#[test]
+fn a_network_is_found_in_either_place() {
+    let mode = |host: Value, endpoints: Value| {
+        read(json!({ "HostConfig": host, "NetworkingConfig": { "EndpointsConfig": endpoints } }))
+            .map(|(request, _)| request.host.network_mode)
+    };
+    let other = || NetworkMode::Other("app_default".to_owned());
+    assert_eq!(mode(json!({ "NetworkMode": "app_default" }), json!({ "app_default": {} })), Ok(other()));
+    assert_eq!(mode(json!({}), json!({ "app_default": null })), Ok(other()));
+    assert_eq!(mode(json!({ "NetworkMode": "none" }), Value::Null), Ok(NetworkMode::None));
+    assert_eq!(mode(json!({ "NetworkMode": "bridge" }), json!({ "bridge": {} })), Ok(NetworkMode::Bridge));
+    assert!(
+        mode(json!({}), json!({ "bridge": { "IPAMConfig": { "IPv4Address": "172.17.0.9" } } }))
+            .unwrap_err()
+            .contains("user specified IP address is supported on user defined networks only")
+    );
+    assert_eq!(read(json!({ "NetworkDisabled": true })).unwrap().0.host.network_mode, NetworkMode::None);
+}

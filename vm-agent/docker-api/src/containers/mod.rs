@@ -1,0 +1,34 @@
+//! Containers.
+
+mod attach;
+mod create;
+mod inspect;
+mod lifecycle;
+mod list;
+mod logs;
+mod mount_point;
+mod network;
+mod remove;
+mod wait;
+
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use berth_engine::Engine;
+
+pub(crate) fn routes() -> Router<Engine> {
+    Router::new()
+        .route("/containers/json", get(list::get))
+        .route("/containers/create", post(create::post))
+        .route("/containers/{name}", axum::routing::delete(remove::delete))
+        .route("/containers/{name}/json", get(inspect::get))
+        .route("/containers/{name}/start", post(lifecycle::start))
+        .route("/containers/{name}/stop", post(lifecycle::stop))
+        .route("/containers/{name}/restart", post(lifecycle::restart))
+        .route("/containers/{name}/kill", post(lifecycle::kill))
+        .route("/containers/{name}/rename", post(lifecycle::rename))
+        .route("/containers/{name}/wait", post(wait::post))
+        .route("/containers/{name}/logs", get(logs::get))
+        .route("/containers/{name}/attach", post(attach::post))
+}

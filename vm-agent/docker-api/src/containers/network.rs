@@ -1,0 +1,168 @@
+//! Where a container is on the network, as lists and inspect show it.
+
+use crate::version::ApiVersion;
+use berth_engine::container::{Endpoint, NetworkMode, NetworkSettings};
+use serde::Serialize;
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// One network of a container.
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct EndpointOut {
+    #[serde(rename = "IPAMConfig")]
+    ipam_config: Option<()>,
+    links: Option<()>,
+    aliases: Option<()>,
+    driver_opts: Option<()>,
+    gw_priority: i64,
+    #[serde(rename = "NetworkID")]
+    network_id: String,
+    #[serde(rename = "EndpointID")]
+    endpoint_id: String,
+    gateway: String,
+    #[serde(rename = "IPAddress")]
+    ip_address: String,
+    mac_address: String,
+    #[serde(rename = "IPPrefixLen")]
+    ip_prefix_len: u8,
+    #[serde(rename = "IPv6Gateway")]
+    ipv6_gateway: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_ipv6_address: String,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    global_ipv6_prefix_len: u8,
+    #[serde(rename = "DNSNames")]
+    dns_names: Option<()>,
+}
+
+/// `NetworkSettings` of inspect.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct SettingsOut {
+    #[serde(rename = "SandboxID")]
+    sandbox_id: String,
+    sandbox_key: String,
+    ports: BTreeMap<String, Option<Vec<BindingOut>>>,
+    #[serde(flatten)]
+    legacy: Option<Legacy>,
+    networks: BTreeMap<String, EndpointOut>,
+}
+
+/// One address that the host listens on.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct BindingOut {
+    pub(super) host_ip: String,
+    pub(super) host_port: String,
+}
+
+/// The default network's numbers once more, which docker showed here up to API 1.51; scripts read
+/// `.NetworkSettings.IPAddress`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Legacy {
+    bridge: &'static str,
+    hairpin_mode: bool,
+    #[serde(rename = "LinkLocalIPv6Address")]
+    link_local_ipv6_address: &'static str,
+    #[serde(rename = "LinkLocalIPv6PrefixLen")]
+    link_local_ipv6_prefix_len: u8,
+    #[serde(rename = "SecondaryIPAddresses")]
+    secondary_ip_addresses: Option<()>,
+    #[serde(rename = "SecondaryIPv6Addresses")]
+    secondary_ipv6_addresses: Option<()>,
+    #[serde(rename = "EndpointID")]
+    endpoint_id: String,
+    gateway: String,
+    #[serde(rename = "GlobalIPv6Address")]
+    global_ipv6_address: String,
+    #[serde(rename = "GlobalIPv6PrefixLen")]
+    global_ipv6_prefix_len: u8,
+    #[serde(rename = "IPAddress")]
+    ip_address: String,
+    #[serde(rename = "IPPrefixLen")]
+    ip_prefix_len: u8,
+    #[serde(rename = "IPv6Gateway")]
+    ipv6_gateway: String,
+    mac_address: String,
+}
+
+/// Docker's word for a network mode.
+pub(super) fn mode(mode: &NetworkMode) -> &str {
+    match mode {
+        // Docker's API resolves the default at create.
+        NetworkMode::Default | NetworkMode::Bridge => "bridge",
+        NetworkMode::None => "none",
+        NetworkMode::Host => "host",
+        NetworkMode::Other(name) => name,
+    }
+}
+
+/// The networks of a container by name.
+pub(super) fn endpoints(networks: BTreeMap<String, Endpoint>) -> BTreeMap<String, EndpointOut> {
+    networks.into_iter().map(|(name, endpoint)| (name, endpoint.into())).collect()
+}
+
+impl SettingsOut {
+    pub(super) fn new(settings: NetworkSettings, version: ApiVersion) -> Self {
+        let networks = endpoints(settings.networks);
+        let binding = |address: std::net::SocketAddr| BindingOut {
+            host_ip: address.ip().to_string(),
+            host_port: address.port().to_string(),
+        };
+        let published =
+            |addresses: Vec<_>| (!addresses.is_empty()).then(|| addresses.into_iter().map(binding).collect());
+        Self {
+            sandbox_id: settings.sandbox_id,
+            sandbox_key: settings.sandbox_key,
+            ports: settings.ports.into_iter().map(|(port, to)| (port.to_string(), published(to))).collect(),
+            legacy: (!version.at_least(52)).then(|| Legacy::from(networks.get("bridge").cloned())),
+            networks,
+        }
+    }
+}
+
+impl From<Endpoint> for EndpointOut {
+    fn from(endpoint: Endpoint) -> Self {
+        let text = |ip: Option<IpAddr>| ip.map(|ip| ip.to_string()).unwrap_or_default();
+        Self {
+            ipam_config: None,
+            links: None,
+            aliases: None,
+            driver_opts: None,
+            gw_priority: 0,
+            network_id: endpoint.network_id,
+            endpoint_id: endpoint.endpoint_id,
+            gateway: text(endpoint.gateway),
+            ip_address: text(endpoint.address),
+            mac_address: endpoint.mac,
+            ip_prefix_len: endpoint.prefix,
+            ipv6_gateway: text(endpoint.gateway6),
+            global_ipv6_address: text(endpoint.address6),
+            global_ipv6_prefix_len: endpoint.prefix6,
+            dns_names: None,
+        }
+    }
+}
+
+impl From<Option<EndpointOut>> for Legacy {
+    fn from(endpoint: Option<EndpointOut>) -> Self {
+        let endpoint = endpoint.unwrap_or_else(|| Endpoint::default().into());
+        Self {
+            bridge: "",
+            hairpin_mode: false,
+            link_local_ipv6_address: "",
+            link_local_ipv6_prefix_len: 0,
+            secondary_ip_addresses: None,
+            secondary_ipv6_addresses: None,
+            endpoint_id: endpoint.endpoint_id,
+            gateway: endpoint.gateway,
+            global_ipv6_address: endpoint.global_ipv6_address,
+            global_ipv6_prefix_len: endpoint.global_ipv6_prefix_len,
+            ip_address: endpoint.ip_address,
+            ip_prefix_len: endpoint.ip_prefix_len,
+            ipv6_gateway: endpoint.ipv6_gateway,
+            mac_address: endpoint.mac_address,
+        }
+    }
+}

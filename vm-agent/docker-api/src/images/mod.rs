@@ -1,0 +1,48 @@
+//! Images. Their names have slashes and a route's wildcard must stand last, so everything below `/images/` comes to
+//! one place and is told apart by its ending.
+
+mod inspect;
+mod list;
+mod load;
+mod pull;
+mod registry_auth;
+mod remove;
+mod tag;
+
+pub(crate) use inspect::{healthcheck, set};
+
+use crate::{error::Reply, front, query::Query, version::ApiVersion};
+use axum::{
+    Router,
+    extract::{Path, Request, State},
+    response::IntoResponse,
+    routing::any,
+};
+use berth_engine::Engine;
+use http::Method;
+
+pub(crate) fn routes() -> Router<Engine> {
+    Router::new().route("/images/{*rest}", any(dispatch))
+}
+
+async fn dispatch(
+    State(engine): State<Engine>,
+    Path(rest): Path<String>,
+    version: ApiVersion,
+    query: Query,
+    request: Request,
+) -> Reply {
+    let named = |ending: &str| rest.strip_suffix(ending).filter(|name| !name.is_empty()).map(str::to_owned);
+    let method = request.method().clone();
+    match (&method, rest.as_str()) {
+        (&Method::GET | &Method::HEAD, "json") => list::get(&engine, version, &query).await,
+        (&Method::POST, "create") => pull::post(&engine, &query, request.headers()).await,
+        (&Method::POST, "load") => load::post(&engine, request.into_body()).await,
+        (&Method::DELETE, name) => remove::delete(engine, name.to_owned(), &query).await,
+        (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/json") => {
+            inspect::get(&engine, &name, version).await
+        }
+        (&Method::POST, _) if let Some(name) = named("/tag") => tag::post(engine, name, &query).await,
+        _ => Ok(front::not_found(method, request.uri().clone()).await.into_response()),
+    }
+}

@@ -1,0 +1,19 @@
+//! The engine as a whole.
+
+mod events;
+mod info;
+mod ping;
+mod version;
+
+pub(crate) use info::RUNTIME;
+
+use axum::{Router, routing::get};
+use berth_engine::Engine;
+
+pub(crate) fn routes() -> Router<Engine> {
+    Router::new()
+        .route("/_ping", get(ping::get).head(ping::head))
+        .route("/version", get(version::get))
+        .route("/info", get(info::get))
+        .route("/events", get(events::get))
+}
