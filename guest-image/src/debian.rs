@@ -2,5 +2,8 @@
 
 pub(crate) mod apt;
 pub(crate) mod packages;
+mod repository;
 pub(crate) mod sources;
 pub(crate) mod tree;
+
+pub use repository::{Repository, UnpackError, unpack};

@@ -2,7 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod arch;
-mod debian;
+pub mod debian;
 mod elf;
 mod image;
 mod kernel;

@@ -11,5 +11,9 @@ fn a_wrong_digest_or_a_cut_blob_never_becomes_an_image() {
         assert_eq!(home.berth(&["images", "-q"]).ok(), "");
     }
     let image = registry.image("busybox:latest");
-    assert_eq!(home.berth(&["run", "--rm", &image, "echo", "whole"]).ok(), "whole", "the true one is pulled afterwards");
+    assert_eq!(
+        home.berth(&["run", "--rm", &image, "echo", "whole"]).ok(),
+        "whole",
+        "the true one is pulled afterwards"
+    );
 }

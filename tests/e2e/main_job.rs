@@ -6,7 +6,8 @@ use std::time::Duration;
 
 fn page(port: u16) -> String {
     let url = format!("http://localhost:{port}/");
-    let page = eventually("the page answers", Duration::from_secs(30), || get(&url).ok().filter(|page| page.status == 200));
+    let page =
+        eventually("the page answers", Duration::from_secs(30), || get(&url).ok().filter(|page| page.status == 200));
     page.body
 }
 
@@ -79,12 +80,25 @@ fn with_the_docker_cli() {
 fn in_the_foreground_with_a_volume() {
     let (registry, home) = (Registry::start(), Home::up());
     let image = registry.image("busybox:latest");
-    let run = |arguments: &[&str]| home.docker(&[&["run", "--rm", "-v", "kept:/data", &image, "sh", "-c"], arguments].concat());
+    let run = |arguments: &[&str]| {
+        home.docker(&[&["run", "--rm", "-v", "kept:/data", &image, "sh", "-c"], arguments].concat())
+    };
 
     assert_eq!(run(&["echo one > /data/file; echo out; echo err >&2"]).ok(), "out");
     let read = run(&["cat /data/file; echo err >&2; exit 7"]);
     assert_eq!((read.fails(7), read.stdout.as_str()), ("err", "one\n"), "{read}");
-    let berth = home.berth(&["run", "--rm", "-v", "kept:/data", "-e", "GREETING=hello", &image, "sh", "-c", "echo $GREETING; exit 3"]);
+    let berth = home.berth(&[
+        "run",
+        "--rm",
+        "-v",
+        "kept:/data",
+        "-e",
+        "GREETING=hello",
+        &image,
+        "sh",
+        "-c",
+        "echo $GREETING; exit 3",
+    ]);
     assert_eq!((berth.fails(3), berth.stdout.as_str()), ("", "hello\n"), "{berth}");
     assert_eq!(home.docker(&["ps", "-aq"]).ok(), "", "--rm leaves nothing");
 }
@@ -97,7 +111,8 @@ fn a_container_is_isolated() {
     let inside = |script: &str| home.docker(&["run", "--rm", &image, "sh", "-c", script]).ok().to_owned();
 
     let status = inside("cat /proc/self/status");
-    let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
     assert_eq!(field("CapEff:"), "00000000a80425fb", "docker's 14 capabilities");
     assert_eq!(field("CapBnd:"), "00000000a80425fb");
     assert_eq!(field("Seccomp:"), "2");

@@ -45,7 +45,9 @@ fn the_vm_is_killed() {
     let registry = Registry::start();
     let (home, port) = furnished(&registry);
     Home::crash(home.vm().expect("a VM"));
-    let status = eventually("the crash is noticed", Duration::from_secs(10), || Some(home.status()).filter(|s| s["state"] == "failed"));
+    let status = eventually("the crash is noticed", Duration::from_secs(10), || {
+        Some(home.status()).filter(|s| s["state"] == "failed")
+    });
     assert!(status["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{status}");
     let refused = home.berth(&["ps"]);
     assert!(refused.fails(1).contains("berth up"), "{refused}");

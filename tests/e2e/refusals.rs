@@ -55,7 +55,10 @@ fn a_port_that_is_taken_fails_the_run_and_names_its_holder() {
 fn a_malformed_request_gets_400() {
     let home = Home::up();
     for (request, status) in [
-        ("POST /v1.47/containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"Image\":", "400"),
+        (
+            "POST /v1.47/containers/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{\"Image\":",
+            "400",
+        ),
         ("GET /v9.99/containers/json HTTP/1.1\r\nHost: x\r\n\r\n", "400"),
         ("GET /v1.47/no/such/page HTTP/1.1\r\nHost: x\r\n\r\n", "404"),
     ] {

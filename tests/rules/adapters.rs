@@ -3,7 +3,8 @@
 use crate::tree::{root, sources};
 
 /// Folders whose sources may say `cfg(target_os)` or `cfg(unix)`, `cfg(windows)`.
-const MAY_ASK: &[&str] = &["app/machine-qemu", "app/host/src/platform", "app/api/src/transport", "app/desktop/build.rs"];
+const MAY_ASK: &[&str] =
+    &["app/machine-qemu", "app/host/src/platform", "app/api/src/transport", "app/desktop/build.rs"];
 
 #[test]
 fn the_system_is_asked_for_in_adapters_only() {

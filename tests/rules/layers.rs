@@ -53,7 +53,8 @@ fn metadata() -> Metadata {
 fn dependencies(metadata: &Metadata) -> BTreeMap<String, BTreeSet<String>> {
     let members = metadata.workspace_packages();
     let named = |package: &cargo_metadata::Package| {
-        let outside_tests = package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
+        let outside_tests =
+            package.dependencies.iter().filter(|dependency| dependency.kind != DependencyKind::Development);
         outside_tests.map(|dependency| dependency.name.clone()).collect()
     };
     members.into_iter().map(|package| (package.name.to_string(), named(package))).collect()
@@ -103,7 +104,11 @@ fn every_crate_inherits_the_lints_and_the_licence() {
     let metadata = metadata();
     for package in metadata.workspace_packages() {
         let manifest = std::fs::read_to_string(&package.manifest_path).expect("a manifest");
-        assert!(manifest.contains("[lints]\nworkspace = true"), "{} does not inherit the workspace's lints", package.name);
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{} does not inherit the workspace's lints",
+            package.name
+        );
         assert_eq!(package.license.as_deref(), Some("MIT OR Apache-2.0"), "{}", package.name);
     }
 }

@@ -32,7 +32,9 @@ fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
 fn every_crate_begins_with_a_readme_that_says_what_it_may_not_know() {
     let mut broken = Vec::new();
     for group in ["app", "vm-agent"] {
-        for folder in std::fs::read_dir(root().join(group)).expect("a group").flatten().filter(|entry| entry.path().is_dir()) {
+        for folder in
+            std::fs::read_dir(root().join(group)).expect("a group").flatten().filter(|entry| entry.path().is_dir())
+        {
             let readme = std::fs::read_to_string(folder.path().join("README.md")).unwrap_or_default();
             if !readme.to_lowercase().contains("not know") {
                 broken.push(folder.path().display().to_string());

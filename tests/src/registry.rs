@@ -49,7 +49,9 @@ impl Registry {
             .spawn()
             .expect("docker-registry is installed");
         let registry = Self { process, port, _config: config };
-        eventually("the registry answers", Duration::from_secs(20), || get(&format!("http://127.0.0.1:{port}/v2/")).ok());
+        eventually("the registry answers", Duration::from_secs(20), || {
+            get(&format!("http://127.0.0.1:{port}/v2/")).ok()
+        });
         registry
     }
 
@@ -96,7 +98,8 @@ fn answer(mut client: TcpStream, upstream: &str, how: Spoil) -> Result<(), Box<d
     }
     let head = String::from_utf8(head)?;
     let path = head.split(' ').nth(1).ok_or("no path")?;
-    let accept = head.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
+    let accept =
+        head.lines().filter_map(|line| line.split_once(": ")).filter(|(name, _)| name.eq_ignore_ascii_case("accept"));
     let mut request = ureq::get(format!("{upstream}{path}")).config().http_status_as_error(false).build();
     for (_, value) in accept {
         request = request.header("accept", value);

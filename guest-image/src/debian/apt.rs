@@ -103,7 +103,12 @@ impl Apt {
         self.refresh(progress)?;
         let kernel = self.kernel(&list.kernel)?;
         let names: Vec<&str> = std::iter::once(kernel.as_str()).chain(list.others.iter().map(String::as_str)).collect();
-        let wanted = self.describe(&names)?;
+        self.take(&names, progress)
+    }
+
+    /// Brings the named packages into the cache.
+    pub(crate) fn take(&self, names: &[&str], progress: &mut dyn FnMut(Step)) -> Result<Vec<Archive>, AptError> {
+        let wanted = self.describe(names)?;
         let missing: Vec<&Described> = wanted.iter().filter(|d| !self.holds(d)).collect();
         if !missing.is_empty() {
             progress(Step::Download { packages: missing.len() });
@@ -126,7 +131,21 @@ impl Apt {
             .collect()
     }
 
-    fn refresh(&self, progress: &mut dyn FnMut(Step)) -> Result<(), AptError> {
+    /// The named packages and all that they depend on, as a system with nothing installed would need them.
+    pub(crate) fn closure(&self, names: &[&str]) -> Result<Vec<String>, AptError> {
+        let arguments = ["install", "--print-uris", "--no-install-recommends", "-qq", "-y"];
+        let out = self.run("apt-get", Command::new("apt-get").args(arguments).args(names))?;
+        let archives = out.lines().filter(|line| line.starts_with('\''));
+        archives
+            .map(|line| {
+                let file = line.split_whitespace().nth(1).unwrap_or_default();
+                let name = file.split('_').next().filter(|name| !name.is_empty());
+                name.map(str::to_owned).ok_or_else(|| AptError::Unreadable(line.into()))
+            })
+            .collect()
+    }
+
+    pub(crate) fn refresh(&self, progress: &mut dyn FnMut(Step)) -> Result<(), AptError> {
         let stamp = self.root.join("state/refreshed");
         let age = std::fs::metadata(&stamp).and_then(|m| m.modified()).ok().and_then(|at| at.elapsed().ok());
         if age.is_some_and(|age| age < INDEX_LIFETIME) {

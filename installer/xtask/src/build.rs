@@ -55,7 +55,19 @@ pub(crate) fn cargo(checkout: &Checkout, arguments: &[&str]) -> Command {
 fn host(checkout: &Checkout, note: &Note) -> Result<()> {
     let mut command = cargo(
         checkout,
-        &["build", "--release", "--locked", "-p", "berth-cli", "-p", "berth-host", "-p", "berth-desktop", "--features", "berth-desktop/custom-protocol"],
+        &[
+            "build",
+            "--release",
+            "--locked",
+            "-p",
+            "berth-cli",
+            "-p",
+            "berth-host",
+            "-p",
+            "berth-desktop",
+            "--features",
+            "berth-desktop/custom-protocol",
+        ],
     );
     process::run(checkout, "build-host", &mut command, note)?;
     for name in ["berth", "berthd", "berth-desktop"] {
@@ -68,36 +80,44 @@ fn host(checkout: &Checkout, note: &Note) -> Result<()> {
 fn guest_programs(checkout: &Checkout, note: &Note) -> Result<guest_image::Programs> {
     let mut command = cargo(
         checkout,
-        &["build", "--profile", "guest", "--locked", "--target", GUEST_TARGET, "-p", "berth-agent", "-p", "berth-runtime"],
+        &[
+            "build",
+            "--profile",
+            "guest",
+            "--locked",
+            "--target",
+            GUEST_TARGET,
+            "-p",
+            "berth-agent",
+            "-p",
+            "berth-runtime",
+        ],
     );
     command.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static");
     process::run(checkout, "build-guest", &mut command, note)?;
     let built = |name: &str| checkout.target.join(GUEST_TARGET).join("guest").join(name);
-    Ok(guest_image::Programs { agent: built("berth-agent"), engine: built("berth-engine"), runtime: built("berth-runtime") })
+    Ok(guest_image::Programs {
+        agent: built("berth-agent"),
+        engine: built("berth-engine"),
+        runtime: built("berth-runtime"),
+    })
 }
 
 fn guest_image(checkout: &Checkout, programs: &guest_image::Programs, note: &Note) -> Result<()> {
     let share = checkout.share();
-    let inputs = [
-        checkout.root.join("guest-image"),
-        programs.agent.clone(),
-        programs.engine.clone(),
-        programs.runtime.clone(),
-    ];
+    let inputs =
+        [checkout.root.join("guest-image"), programs.agent.clone(), programs.engine.clone(), programs.runtime.clone()];
     let stamp = Stamp::of(checkout, "guest-image", &inputs, "amd64")?;
-    let outputs: Vec<PathBuf> = ["vmlinux", "initramfs.zst", "manifest.json"].iter().map(|name| share.join(name)).collect();
+    let outputs: Vec<PathBuf> =
+        ["vmlinux", "initramfs.zst", "manifest.json"].iter().map(|name| share.join(name)).collect();
     if stamp.is_fresh(&outputs) {
         note.set("unchanged");
         return Ok(());
     }
-    let recipe = guest_image::Recipe {
-        arch: ARCH,
-        cache: checkout.cache.join("guest-image"),
-        out: share,
-        programs: programs.clone(),
-    };
+    let recipe =
+        guest_image::Recipe { arch: ARCH, cache: checkout.guest_image_cache(), out: share, programs: programs.clone() };
     let manifest = guest_image::build(&recipe, &mut |step| note.set(step.to_string())).map_err(|error| {
-        Problem::new(
+        Problem::because(
             format!("{:#}", anyhow::Error::from(error)),
             "the guest is made from Debian packages: check that apt can reach its mirror, then run the command again",
         )

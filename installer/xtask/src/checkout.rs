@@ -51,6 +51,11 @@ impl Checkout {
         self.target.join("xtask-logs")
     }
 
+    /// Debian's packages, as the guest's recipe keeps them.
+    pub(crate) fn guest_image_cache(&self) -> PathBuf {
+        self.cache.join("guest-image")
+    }
+
     /// The storage folder of a registry that holds the test images.
     pub(crate) fn fixture_registry(&self) -> PathBuf {
         self.cache.join("fixture-registry")

@@ -18,10 +18,13 @@ const ARCH: &str = "amd64";
 pub(crate) fn build(checkout: &Checkout, note: &Note) -> Result<()> {
     docker_cli(checkout, note)?;
     let storage = checkout.fixture_registry();
-    let sources = [checkout.root.join("installer/xtask/src/fixtures"), checkout.root.join("installer/xtask/src/fixtures.rs")];
+    let sources =
+        [checkout.root.join("installer/xtask/src/fixtures"), checkout.root.join("installer/xtask/src/fixtures.rs")];
     let stamp = Stamp::of(checkout, "fixtures", &sources, &storage.to_string_lossy())?;
     let kept = storage.join("docker/registry/v2/repositories");
-    if stamp.is_fresh(&["busybox", "web", "nginx", "python3"].map(|name| kept.join(name).join("_manifests/tags/latest"))) {
+    if stamp
+        .is_fresh(&["busybox", "web", "nginx", "python3"].map(|name| kept.join(name).join("_manifests/tags/latest")))
+    {
         note.set("unchanged");
         return Ok(());
     }
@@ -67,7 +70,11 @@ fn busybox(checkout: &Checkout, note: &Note) -> Result<Image> {
 /// A static web server: busybox's httpd and one page.
 fn web(checkout: &Checkout, note: &Note) -> Result<Image> {
     let mut site = LayerBuilder::new("a page");
-    site.dir("srv", 0o755)?.file("srv/index.html", 0o644, b"<!doctype html><title>web</title><p>a page from the test image web</p>\n")?;
+    site.dir("srv", 0o755)?.file(
+        "srv/index.html",
+        0o644,
+        b"<!doctype html><title>web</title><p>a page from the test image web</p>\n",
+    )?;
     let defaults = Defaults {
         cmd: &["httpd", "-f", "-vv", "-p", "80", "-h", "/srv"],
         expose: Some("80/tcp"),
@@ -84,7 +91,11 @@ fn nginx(checkout: &Checkout, note: &Note) -> Result<Image> {
     system.tree(root.path())?;
     let mut setup = LayerBuilder::new("configuration");
     setup
-        .file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n")?
+        .file(
+            "etc/passwd",
+            0o644,
+            b"root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/usr/sbin/nologin\n",
+        )?
         .file("etc/group", 0o644, b"root:x:0:\nadm:x:4:\nwww-data:x:33:\n")?
         .file("etc/nginx/nginx.conf", 0o644, include_bytes!("fixtures/nginx.conf"))?
         .dir("var/log/nginx", 0o755)?
@@ -99,7 +110,12 @@ fn nginx(checkout: &Checkout, note: &Note) -> Result<Image> {
         stop_signal: Some("SIGQUIT"),
         ..Defaults::default()
     };
-    Ok(Image::new(ARCH, vec![system.finish(Compression::Gzip)?, setup.finish(Compression::Gzip)?], Family::Docker, &defaults))
+    Ok(Image::new(
+        ARCH,
+        vec![system.finish(Compression::Gzip)?, setup.finish(Compression::Gzip)?],
+        Family::Docker,
+        &defaults,
+    ))
 }
 
 fn python3(checkout: &Checkout, note: &Note) -> Result<Image> {

@@ -8,7 +8,9 @@ use anyhow::Result;
 
 /// Runs all of them.
 pub(crate) fn lint(checkout: &Checkout, steps: &Steps) -> Result<()> {
-    steps.run("formatting", |note| process::run(checkout, "fmt", &mut cargo(checkout, &["fmt", "--all", "--check"]), note))?;
+    steps.run("formatting", |note| {
+        process::run(checkout, "fmt", &mut cargo(checkout, &["fmt", "--all", "--check"]), note)
+    })?;
     // The window embeds the pages, so they come first.
     steps.run("window pages", |note| pages(checkout, note))?;
     steps.run("clippy", |note| {

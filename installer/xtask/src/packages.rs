@@ -18,8 +18,9 @@ pub(crate) fn install_missing(checkout: &Checkout, yes: bool, note: &Note) -> Re
     }
     println!("   these Debian packages are missing: {}", missing.join(" "));
     let root = is_root();
-    if !(yes || root || std::env::var_os("CI").is_some()) && !agreed()? {
-        return Err(Problem::new(
+    let allowed = yes || root || std::env::var_os("CI").is_some() || agreed()?;
+    if !allowed {
+        return Err(Problem::because(
             "the packages were not installed",
             format!("install them yourself: sudo apt-get install {}", missing.join(" ")),
         ));
@@ -41,14 +42,17 @@ pub(crate) fn install_missing(checkout: &Checkout, yes: bool, note: &Note) -> Re
 
 /// The listed packages that dpkg does not know as installed.
 fn missing() -> Result<Vec<String>> {
-    let output = Command::new("dpkg-query").args(["-W", "-f", "${Package} ${db:Status-Status}\n"]).output().map_err(|error| {
-        Problem::new(
-            format!("cannot ask dpkg what is installed: {error}"),
-            "Berth is built on Debian 12 (or a system with dpkg and apt); use one",
-        )
-    })?;
+    let output = Command::new("dpkg-query").args(["-W", "-f", "${Package} ${db:Status-Status}\n"]).output().map_err(
+        |error| {
+            Problem::because(
+                format!("cannot ask dpkg what is installed: {error}"),
+                "Berth is built on Debian 12 (or a system with dpkg and apt); use one",
+            )
+        },
+    )?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let installed: std::collections::HashSet<_> = text.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
+    let installed: std::collections::HashSet<_> =
+        text.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
     Ok(listed(LIST).filter(|name| !installed.contains(name)).map(str::to_owned).collect())
 }
 

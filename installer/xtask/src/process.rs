@@ -30,7 +30,10 @@ pub(crate) fn capture(
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command.spawn().map_err(|error| {
-        Problem::new(format!("cannot start {program}: {error}"), "install it, or run `cargo xtask up` which installs what is missing")
+        Problem::because(
+            format!("cannot start {program}: {error}"),
+            "install it, or run `cargo xtask up` which installs what is missing",
+        )
     })?;
     // The command keeps the pipe's write end; without this the reader would never see its end.
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -45,10 +48,15 @@ pub(crate) fn capture(
 }
 
 /// The error of a command that ran and failed.
-pub(crate) fn failure(checkout: &Checkout, name: &str, command: &Command, status: std::process::ExitStatus) -> anyhow::Error {
+pub(crate) fn failure(
+    checkout: &Checkout,
+    name: &str,
+    command: &Command,
+    status: std::process::ExitStatus,
+) -> anyhow::Error {
     let path = checkout.logs().join(format!("{name}.log"));
     let tail = tail(&path, 25);
-    Problem::new(
+    Problem::because(
         format!("{} ended with {status}; its last lines:\n{tail}", command.get_program().to_string_lossy()),
         format!("the whole output is in {}", path.display()),
     )

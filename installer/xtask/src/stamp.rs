@@ -25,7 +25,8 @@ impl Stamp {
 
     /// Whether the step ran with just these inputs and its outputs still stand.
     pub(crate) fn is_fresh(&self, outputs: &[PathBuf]) -> bool {
-        std::fs::read_to_string(&self.path).is_ok_and(|kept| kept == self.digest) && outputs.iter().all(|path| path.exists())
+        std::fs::read_to_string(&self.path).is_ok_and(|kept| kept == self.digest)
+            && outputs.iter().all(|path| path.exists())
     }
 
     /// The step ran.

@@ -17,7 +17,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     /// A problem as an error.
-    pub(crate) fn new(why: impl Into<String>, todo: impl Into<String>) -> anyhow::Error {
+    pub(crate) fn because(why: impl Into<String>, todo: impl Into<String>) -> anyhow::Error {
         anyhow::Error::new(Self { why: why.into(), todo: todo.into() })
     }
 }
@@ -70,7 +70,8 @@ impl Steps {
         let note = Note(Arc::default());
         let ended = Arc::new(AtomicBool::new(false));
         let drawing = self.term.is_term().then(|| {
-            let (term, shown, ended, name) = (self.term.clone(), Arc::clone(&note.0), Arc::clone(&ended), name.to_owned());
+            let (term, shown, ended, name) =
+                (self.term.clone(), Arc::clone(&note.0), Arc::clone(&ended), name.to_owned());
             std::thread::spawn(move || draw(&term, &name, &shown, &ended, started))
         });
         let result = work(&note);
@@ -86,7 +87,10 @@ impl Steps {
                 println!("{} {name:<22} {took:>8}", style("failed").red());
                 let todo = error.downcast_ref::<Problem>().map(|problem| problem.todo.clone());
                 println!("   why:  {error:#}");
-                println!("   do:   {}", todo.unwrap_or_else(|| "read the reason above, mend it, and run the command again".into()));
+                println!(
+                    "   do:   {}",
+                    todo.unwrap_or_else(|| "read the reason above, mend it, and run the command again".into())
+                );
             }
         }
         result

@@ -18,11 +18,23 @@ struct Suite {
 }
 
 const SUITES: [Suite; 5] = [
-    Suite { name: "rules", about: "layer rules and other facts of the tree", run: |c, only, n| cargo_test(c, "rules", &["-p", "berth-tests", "--test", "rules"], only, n) },
+    Suite {
+        name: "rules",
+        about: "layer rules and other facts of the tree",
+        run: |c, only, n| cargo_test(c, "rules", &["-p", "berth-tests", "--test", "rules"], only, n),
+    },
     Suite { name: "pages", about: "unit tests of the window's pages", run: vitest },
-    Suite { name: "unit", about: "unit and component tests of every crate", run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], only, n) },
+    Suite {
+        name: "unit",
+        about: "unit and component tests of every crate",
+        run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], only, n),
+    },
     Suite { name: "machine", about: "the VM port's contract on a real VM", run: machine },
-    Suite { name: "e2e", about: "berth, docker and the window against the real machine", run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], only, n) },
+    Suite {
+        name: "e2e",
+        about: "berth, docker and the window against the real machine",
+        run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], only, n),
+    },
 ];
 
 /// Prints the suites.
@@ -35,10 +47,14 @@ pub(crate) fn list() {
 /// Builds what the tests need and runs the suites; all when none is named.
 pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> Result<()> {
     if let Some(unknown) = names.iter().find(|name| SUITES.iter().all(|suite| suite.name != **name)) {
-        return Err(Problem::new(format!("there is no suite named {unknown}"), "see the suites with: cargo xtask test --list"));
+        return Err(Problem::because(
+            format!("there is no suite named {unknown}"),
+            "see the suites with: cargo xtask test --list",
+        ));
     }
     let steps = Steps::new();
-    let chosen: Vec<_> = SUITES.iter().filter(|suite| names.is_empty() || names.iter().any(|name| name == suite.name)).collect();
+    let chosen: Vec<_> =
+        SUITES.iter().filter(|suite| names.is_empty() || names.iter().any(|name| name == suite.name)).collect();
     steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
     if names.is_empty() {
         lint::lint(checkout, &steps)?;
@@ -56,12 +72,18 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
             note.set(count.to_string());
             Ok(count)
         });
-        total = total + ran.unwrap_or_else(|error| error.downcast_ref::<Failed>().map_or(Count { failed: 1, ..Count::default() }, |failed| failed.count));
+        total = total
+            + ran.unwrap_or_else(|error| {
+                error.downcast_ref::<Failed>().map_or(Count { failed: 1, ..Count::default() }, |failed| failed.count)
+            });
     }
     println!("\nall suites took {}", seconds(steps.elapsed()));
     println!("{total}");
     if total.failed > 0 || total.passed == 0 {
-        return Err(Problem::new(format!("{} tests failed", total.failed), format!("their output is in {}", checkout.logs().display())));
+        return Err(Problem::because(
+            format!("{} tests failed", total.failed),
+            format!("their output is in {}", checkout.logs().display()),
+        ));
     }
     Ok(())
 }
@@ -69,9 +91,14 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
 /// Runs a bench of `tests/bench`.
 pub(crate) fn bench(checkout: &Checkout, name: &str, rounds: u32) -> Result<()> {
     build::all(checkout, &Steps::new())?;
-    let mut command = cargo(checkout, &["run", "--release", "--quiet", "-p", "berth-tests", "--bin", "bench", "--", name]);
+    let mut command =
+        cargo(checkout, &["run", "--release", "--quiet", "-p", "berth-tests", "--bin", "bench", "--", name]);
     let status = environment(checkout, command.args(["--rounds", &rounds.to_string()])).status()?;
-    if status.success() { Ok(()) } else { Err(Problem::new(format!("the bench {name} ended with {status}"), "read its output above")) }
+    if status.success() {
+        Ok(())
+    } else {
+        Err(Problem::because(format!("the bench {name} ended with {status}"), "read its output above"))
+    }
 }
 
 /// What the tests are told about this build.

@@ -18,7 +18,7 @@ pub(crate) fn check(checkout: &Checkout, steps: &Steps) -> Result<()> {
         steps.run(target, |note| {
             let mut add = Command::new("rustup");
             process::run(checkout, "rustup-target", add.args(["target", "add", target]), note).map_err(|error| {
-                Problem::new(
+                Problem::because(
                     format!("the standard library for {target} cannot be installed: {error}"),
                     format!("install it yourself with: rustup target add {target}"),
                 )

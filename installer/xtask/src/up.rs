@@ -29,17 +29,19 @@ pub(crate) fn up(checkout: &Checkout, yes: bool, window: bool) -> Result<()> {
 pub(crate) fn berth(checkout: &Checkout, arguments: &[String]) -> Result<()> {
     let program = checkout.program("berth");
     if !program.exists() {
-        return Err(Problem::new("berth has not been built yet", "build and start it with: cargo xtask up"));
+        return Err(Problem::because("berth has not been built yet", "build and start it with: cargo xtask up"));
     }
     let error = std::os::unix::process::CommandExt::exec(Command::new(&program).args(arguments));
     Err(error).with_context(|| format!("cannot start {}", program.display()))
 }
 
 fn machine(checkout: &Checkout, note: &Note) -> Result<()> {
-    let (status, lines) = process::capture(checkout, "up", Command::new(checkout.program("berth")).arg("up"), |line| note.set(line))?;
+    let (status, lines) =
+        process::capture(checkout, "up", Command::new(checkout.program("berth")).arg("up"), |line| note.set(line))?;
     if !status.success() {
-        let why = lines.iter().rev().find(|line| line.starts_with("berth:")).cloned().unwrap_or_else(|| lines.join("\n"));
-        return Err(Problem::new(why, "look at the machine's console: cargo xtask berth logs"));
+        let why =
+            lines.iter().rev().find(|line| line.starts_with("berth:")).cloned().unwrap_or_else(|| lines.join("\n"));
+        return Err(Problem::because(why, "look at the machine's console: cargo xtask berth logs"));
     }
     note.set(lines.last().cloned().unwrap_or_default());
     Ok(())
@@ -48,20 +50,26 @@ fn machine(checkout: &Checkout, note: &Note) -> Result<()> {
 fn welcome(checkout: &Checkout, note: &Note) -> Result<String> {
     let output = Command::new(checkout.program("berth")).arg("welcome").stderr(Stdio::piped()).output()?;
     if !output.status.success() {
-        return Err(Problem::new(
+        return Err(Problem::because(
             String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             "see what runs with: cargo xtask berth ps -a",
         ));
     }
     let text = String::from_utf8(output.stdout)?;
-    let url = text.split_whitespace().find(|word| word.starts_with("http://")).context("`berth welcome` printed no address")?;
+    let url = text
+        .split_whitespace()
+        .find(|word| word.starts_with("http://"))
+        .context("`berth welcome` printed no address")?;
     note.set(url);
     Ok(url.to_owned())
 }
 
 fn fetch(url: &str, note: &Note) -> Result<String> {
     let page = ureq::get(url).call().and_then(|mut answer| answer.body_mut().read_to_string()).map_err(|error| {
-        Problem::new(format!("{url} did not answer: {error}"), "read the container's log: cargo xtask berth logs welcome")
+        Problem::because(
+            format!("{url} did not answer: {error}"),
+            "read the container's log: cargo xtask berth logs welcome",
+        )
     })?;
     note.set(format!("{} bytes", page.len()));
     Ok(page)

@@ -77,7 +77,11 @@ impl LayerBuilder {
         names.sort_by_key(std::fs::DirEntry::file_name);
         for name in names {
             let path = name.path();
-            let inside = path.strip_prefix(root)?.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?.to_owned();
+            let inside = path
+                .strip_prefix(root)?
+                .to_str()
+                .with_context(|| format!("{} is not UTF-8", path.display()))?
+                .to_owned();
             let meta = std::fs::symlink_metadata(&path)?;
             let mode = meta.permissions().mode() & 0o7777;
             if meta.is_dir() {
@@ -92,7 +96,14 @@ impl LayerBuilder {
         Ok(self)
     }
 
-    fn entry(&mut self, path: &str, kind: EntryType, mode: u32, link: Option<&str>, content: &[u8]) -> Result<&mut Self> {
+    fn entry(
+        &mut self,
+        path: &str,
+        kind: EntryType,
+        mode: u32,
+        link: Option<&str>,
+        content: &[u8],
+    ) -> Result<&mut Self> {
         let mut header = Header::new_gnu();
         header.set_entry_type(kind);
         header.set_mode(mode);
@@ -132,7 +143,11 @@ mod tests {
 
     fn layer(compression: Compression) -> Layer {
         let mut builder = LayerBuilder::new("test");
-        builder.dir("etc", 0o755).and_then(|b| b.file("etc/a", 0o644, b"hello")).and_then(|b| b.link("b", "etc/a")).expect("tar");
+        builder
+            .dir("etc", 0o755)
+            .and_then(|b| b.file("etc/a", 0o644, b"hello"))
+            .and_then(|b| b.link("b", "etc/a"))
+            .expect("tar");
         builder.finish(compression).expect("compressed")
     }
 

@@ -32,7 +32,11 @@ pub(crate) fn push(image: &Image, base: &str, repository: &str, tag: &str, index
 
 fn upload(base: &str, repository: &str, blob: &[u8], digest: &str) -> Result<()> {
     let opened = ureq::post(format!("{base}/v2/{repository}/blobs/uploads/")).send_empty()?;
-    let place = opened.headers().get("location").and_then(|value| value.to_str().ok()).context("the registry named no upload place")?;
+    let place = opened
+        .headers()
+        .get("location")
+        .and_then(|value| value.to_str().ok())
+        .context("the registry named no upload place")?;
     let place = if place.starts_with('/') { format!("{base}{place}") } else { place.to_owned() };
     let joint = if place.contains('?') { '&' } else { '?' };
     put(&format!("{place}{joint}digest={digest}"), "application/octet-stream", blob)

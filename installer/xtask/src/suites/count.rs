@@ -34,7 +34,8 @@ impl Count {
         let number = |key: &str| report.get(key).and_then(serde_json::Value::as_u64);
         Some(Self {
             passed: number("numPassedTests")?,
-            failed: number("numFailedTests")? + number("numFailedTestSuites").filter(|_| number("numFailedTests") == Some(0)).unwrap_or(0),
+            failed: number("numFailedTests")?
+                + number("numFailedTestSuites").filter(|_| number("numFailedTests") == Some(0)).unwrap_or(0),
             skipped: number("numPendingTests").unwrap_or(0),
         })
     }
@@ -44,7 +45,11 @@ impl Add for Count {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self { passed: self.passed + other.passed, failed: self.failed + other.failed, skipped: self.skipped + other.skipped }
+        Self {
+            passed: self.passed + other.passed,
+            failed: self.failed + other.failed,
+            skipped: self.skipped + other.skipped,
+        }
     }
 }
 
@@ -82,8 +87,12 @@ mod tests {
     #[test]
     fn cargos_closing_lines_add_up() {
         let mut count = Count::default();
-        count.read_cargo("test result: ok. 10 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.11s");
-        count.read_cargo("test result: FAILED. 1 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s");
+        count.read_cargo(
+            "test result: ok. 10 passed; 0 failed; 2 ignored; 0 measured; 0 filtered out; finished in 0.11s",
+        );
+        count.read_cargo(
+            "test result: FAILED. 1 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
+        );
         count.read_cargo("running 4 tests");
         assert_eq!(count.to_string(), "11 passed, 3 failed, 2 skipped");
     }
