@@ -12,6 +12,12 @@ impl Build {
         folder("BERTH_TEST_DIST").join("bin").join(name)
     }
 
+    /// A file that ships beside the programs.
+    #[must_use]
+    pub fn share(name: &str) -> PathBuf {
+        folder("BERTH_TEST_DIST").join("share/berth").join(name)
+    }
+
     /// The storage of a registry that holds the test images.
     #[must_use]
     pub fn registry_storage() -> PathBuf {
