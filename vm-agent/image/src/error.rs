@@ -4,7 +4,7 @@ use crate::{Digest, InvalidDigest, InvalidPlatform, InvalidReference};
 use std::path::PathBuf;
 
 /// The result of everything in this crate.
-pub type Result<T> = std::result::Result<T, ImageError>;
+pub type Result<T, E = ImageError> = std::result::Result<T, E>;
 
 /// What sort of failure it is, for a front that must choose a status code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +52,12 @@ pub enum ImageError {
     /// The registry has no such manifest.
     #[error("manifest for {0} not found: manifest unknown: {1}")]
     ManifestUnknown(String, String),
+    /// The registry has no such repository.
+    #[error("repository {0} not found: name unknown: {1}")]
+    RepositoryUnknown(String, String),
     /// The registry has no such repository, or hides it.
-    #[error(
-        "pull access denied for {0}, repository does not exist or may require 'docker login': denied: requested access to the resource is denied"
-    )]
-    AccessDenied(String),
+    #[error("pull access denied for {0}, repository does not exist or may require 'docker login': denied: {1}")]
+    AccessDenied(String, String),
     /// The registry refuses the credentials.
     #[error("{0}")]
     Unauthorized(String),
@@ -141,7 +142,8 @@ impl ImageError {
             Self::NoSuchImage(_)
             | Self::NoSuchSnapshot(_)
             | Self::ManifestUnknown(..)
-            | Self::AccessDenied(_)
+            | Self::RepositoryUnknown(..)
+            | Self::AccessDenied(..)
             | Self::NoMatchingPlatform { .. } => ErrorKind::NotFound,
             Self::Ambiguous(_)
             | Self::Reference(_)

@@ -1,13 +1,24 @@
 //! The facade.
 
-use crate::{Credentials, Image, ImageError, ImageId, Platform, Progress, Reference, Result, Snapshot, StoreConfig};
+use crate::{
+    Credentials, Image, ImageError, ImageId, Platform, Progress, Reference, Result, Snapshot, StoreConfig,
+    assemble::blocking,
+    load,
+    pull::{Pull, now},
+    registry::Client,
+    snapshot,
+    store::Store,
+    turns::Turns,
+};
 use std::{path::Path, sync::Arc};
 use tokio::io::AsyncRead;
 
 /// The images of one machine. Cloning gives another handle to the same store.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ImageStore {
-    inner: Arc<StoreConfig>,
+    store: Arc<Store>,
+    turns: Arc<Turns>,
+    client: Arc<Client>,
 }
 
 /// A container that uses an image.
@@ -55,17 +66,26 @@ impl std::fmt::Display for Loaded {
     }
 }
 
+impl std::fmt::Debug for ImageStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ImageStore").field("layout", &self.store.layout).finish_non_exhaustive()
+    }
+}
+
 impl ImageStore {
-    /// Opens the store, creates it when missing, and clears away what a crash left half-made.
+    /// Opens the store, creates it when missing, and clears away what a crash left half-made. One process may have it
+    /// open at a time.
     ///
     /// # Errors
     /// [`ImageError::Io`], [`ImageError::Database`], [`ImageError::NewerFormat`].
     pub async fn open(config: StoreConfig) -> Result<Self> {
-        Ok(Self { inner: Arc::new(config) })
+        let client = Arc::new(Client::new(&config.network)?);
+        let store = Arc::new(blocking(move || Store::open(&config.root)).await?);
+        Ok(Self { store, turns: Arc::default(), client })
     }
 
     /// Pulls an image; `latest` when the reference has neither tag nor digest, the native platform when none is
-    /// given. When it returns, the image is durable. Dropping the future ends the pull and leaves nothing behind.
+    /// given. When it returns, the image is durable. Dropping the future ends the pull and leaves nothing half-made.
     ///
     /// # Errors
     /// Any [`ImageError`]; see [`ImageError::kind`].
@@ -76,8 +96,16 @@ impl ImageStore {
         credentials: Option<&Credentials>,
         progress: Progress,
     ) -> Result<Image> {
-        let _ = (reference, platform, credentials, progress, &self.inner);
-        Err(ImageError::Internal("the facade has landed, the body follows".into()))
+        let pull = Pull {
+            store: self.store.clone(),
+            turns: self.turns.clone(),
+            client: self.client.clone(),
+            reference: reference.clone().or_latest(),
+            platform: platform.cloned(),
+            credentials: credentials.cloned(),
+            progress,
+        };
+        Box::pin(pull.run()).await
     }
 
     /// Loads a docker archive or an OCI layout, plain or compressed tar, as `docker save` writes it.
@@ -85,25 +113,29 @@ impl ImageStore {
     /// # Errors
     /// Any [`ImageError`] but those of registries.
     pub async fn load(&self, archive: impl AsyncRead + Send + Unpin) -> Result<Vec<Loaded>> {
-        let _ = archive;
-        Err(ImageError::Internal("the facade has landed, the body follows".into()))
+        Box::pin(load::load(self.store.clone(), self.turns.clone(), archive)).await
     }
 
     /// The image that `name` means: a name with or without tag, a name with a digest, an id, or a prefix of exactly
     /// one id.
     ///
     /// # Errors
-    /// [`ImageError::NoSuchImage`], [`ImageError::Ambiguous`].
+    /// [`ImageError::NoSuchImage`], [`ImageError::Ambiguous`], [`ImageError::Reference`].
     pub async fn resolve(&self, name: &str) -> Result<Image> {
-        Err(ImageError::NoSuchImage(name.to_owned()))
+        let name = name.to_owned();
+        self.work(move |store| {
+            let id = store.find(&name)?;
+            store.image(&id)?.ok_or(ImageError::NoSuchImage(name))
+        })
+        .await
     }
 
-    /// All images, newest first.
+    /// All images, the last stored first.
     ///
     /// # Errors
-    /// [`ImageError::Database`].
+    /// [`ImageError::Database`], [`ImageError::DigestMismatch`] when a configuration is damaged.
     pub async fn list(&self) -> Result<Vec<Image>> {
-        Ok(vec![])
+        self.work(Store::images).await
     }
 
     /// Lets `target` (with `latest` when it has no tag) mean the image that `source` means.
@@ -111,8 +143,16 @@ impl ImageStore {
     /// # Errors
     /// As [`ImageStore::resolve`]; [`ImageError::Malformed`] when `target` has a digest.
     pub async fn tag(&self, source: &str, target: &Reference) -> Result<Image> {
-        let _ = target;
-        self.resolve(source).await
+        if target.digest().is_some() {
+            return Err(ImageError::Malformed("refusing to create a tag with a digest reference".into()));
+        }
+        let (source, target) = (source.to_owned(), target.clone().or_latest());
+        self.work(move |store| {
+            let id = store.find(&source)?;
+            store.tag(&id, &target, now())?;
+            store.image(&id)?.ok_or(ImageError::NoSuchImage(source))
+        })
+        .await
     }
 
     /// Takes a name off an image, and deletes the image with its last name. By id, takes off all its names when they
@@ -127,9 +167,10 @@ impl ImageStore {
         force: bool,
         in_use: &(dyn Fn(&ImageId) -> Option<ImageUse> + Send + Sync),
     ) -> Result<Vec<Removal>> {
-        let image = self.resolve(name).await?;
-        let _ = (force, in_use(&image.id));
-        Ok(vec![])
+        let wanted = name.to_owned();
+        let id = self.work(move |store| store.find(&wanted)).await?;
+        let (name, user) = (name.to_owned(), in_use(&id));
+        self.work(move |store| store.remove(&name, &id, force, user.as_ref())).await
     }
 
     /// Makes a container's snapshot of `image` with `upper/` and `work/` in `dir`, and keeps the image's layers until
@@ -138,8 +179,16 @@ impl ImageStore {
     /// # Errors
     /// [`ImageError::NoSuchImage`], [`ImageError::Io`], [`ImageError::Database`].
     pub async fn prepare(&self, container: &str, image: &ImageId, dir: &Path) -> Result<Snapshot> {
-        let _ = dir;
-        Err(ImageError::NoSuchImage(format!("{image} for {container}")))
+        let (container, image, dir) = (container.to_owned(), *image, dir.to_owned());
+        self.work(move |store| {
+            let layers = store.hold(&container, &image)?;
+            let prepared = snapshot::prepare(&store.layout, &layers, &dir);
+            if prepared.is_err() {
+                store.let_go(&container)?;
+            }
+            prepared
+        })
+        .await
     }
 
     /// The snapshot that was prepared for a container, for instance before the engine was started again.
@@ -147,8 +196,12 @@ impl ImageStore {
     /// # Errors
     /// [`ImageError::NoSuchSnapshot`], [`ImageError::Database`].
     pub async fn snapshot(&self, container: &str, dir: &Path) -> Result<Snapshot> {
-        let _ = dir;
-        Err(ImageError::NoSuchSnapshot(container.to_owned()))
+        let (container, dir) = (container.to_owned(), dir.to_owned());
+        self.work(move |store| match store.held(&container)? {
+            Some(layers) => Ok(snapshot::describe(&store.layout, &layers, &dir)),
+            None => Err(ImageError::NoSuchSnapshot(container)),
+        })
+        .await
     }
 
     /// Deletes `upper/` and `work/` in `dir` and lets go of the layers. The snapshot must not be mounted. A container
@@ -157,8 +210,12 @@ impl ImageStore {
     /// # Errors
     /// [`ImageError::Io`], [`ImageError::Database`].
     pub async fn release(&self, container: &str, dir: &Path) -> Result<()> {
-        let _ = (container, dir);
-        Ok(())
+        let (container, dir) = (container.to_owned(), dir.to_owned());
+        self.work(move |store| {
+            snapshot::delete(&dir)?;
+            store.let_go(&container)
+        })
+        .await
     }
 
     /// The containers that have a snapshot, so that the engine can release those it does not know.
@@ -166,6 +223,11 @@ impl ImageStore {
     /// # Errors
     /// [`ImageError::Database`].
     pub async fn snapshots(&self) -> Result<Vec<String>> {
-        Ok(vec![])
+        self.work(Store::holders).await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce(&Store) -> Result<T> + Send + 'static) -> Result<T> {
+        let store = self.store.clone();
+        blocking(move || work(&store)).await
     }
 }

@@ -4,15 +4,25 @@
 //! root filesystem. Everything below it is private to this crate.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod assemble;
 mod config;
 mod digest;
 mod error;
 mod image;
 mod image_store;
+mod layer;
+mod load;
+mod manifest;
 mod platform;
 mod progress;
+mod pull;
 mod reference;
+mod registry;
+mod rooted;
 mod snapshot;
+mod store;
+mod turns;
+mod unpack;
 
 pub use config::{Credentials, NetworkConfig, StoreConfig};
 pub use digest::{Digest, InvalidDigest};

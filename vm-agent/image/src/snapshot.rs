@@ -1,7 +1,17 @@
 //! A container's root filesystem: an image's layers below, a writable directory on top.
 
-use crate::Result;
-use std::path::{Path, PathBuf};
+mod overlay;
+
+use crate::{
+    Result,
+    error::IoContext as _,
+    store::{LayerRow, Layout},
+};
+use std::{
+    fs::{DirBuilder, Permissions},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+};
 
 /// The parts of an overlay mount. It holds no resource: the store remembers what a container uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,4 +42,45 @@ impl Snapshot {
     }
 }
 
-mod overlay;
+/// The snapshot of these layers (lowest first) in `dir`.
+pub(crate) fn describe(layout: &Layout, layers: &[LayerRow], dir: &Path) -> Snapshot {
+    let mut lower: Vec<PathBuf> = layers.iter().rev().map(|row| layout.diff(&row.tree)).collect();
+    if lower.is_empty() {
+        lower.push(layout.empty());
+    }
+    Snapshot { lower, upper: dir.join("upper"), work: dir.join("work") }
+}
+
+/// Makes the writable directories. What is there already stays.
+pub(crate) fn prepare(layout: &Layout, layers: &[LayerRow], dir: &Path) -> Result<Snapshot> {
+    let snapshot = describe(layout, layers, dir);
+    for path in [&snapshot.upper, &snapshot.work] {
+        DirBuilder::new().recursive(true).mode(0o755).create(path).at("create", path)?;
+    }
+    // The overlay's root has the attributes of the upper directory, so that gets the image's.
+    let described = layers.iter().rev().find(|row| row.describes_root);
+    let (mode, owner) = match described {
+        Some(row) => {
+            let path = layout.diff(&row.tree);
+            let root = path.metadata().at("read", &path)?;
+            (root.mode() & 0o7777, (root.uid(), root.gid()))
+        }
+        None => (0o755, (0, 0)),
+    };
+    let upper = &snapshot.upper;
+    std::os::unix::fs::chown(upper, Some(owner.0), Some(owner.1)).at("set the owner of", upper)?;
+    std::fs::set_permissions(upper, Permissions::from_mode(mode)).at("set the mode of", upper)?;
+    Ok(snapshot)
+}
+
+/// Deletes the writable directories.
+pub(crate) fn delete(dir: &Path) -> Result<()> {
+    for name in ["upper", "work"] {
+        let path = dir.join(name);
+        match std::fs::remove_dir_all(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).at("delete", &path),
+            _ => {}
+        }
+    }
+    Ok(())
+}

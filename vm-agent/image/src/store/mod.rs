@@ -1,0 +1,125 @@
+//! Blobs by digest, layers as directories, and the database that says which of them count.
+//!
+//! Invariant: what has a row is complete on disk, and durable. Files come first, then a flush, then the row; rows go
+//! first, then the files. So a crash leaves files without rows, never rows without files, and [`Store::open`] deletes
+//! the former.
+
+mod collect;
+mod commit;
+mod layout;
+mod query;
+mod removal;
+
+use crate::{Digest, ImageError, Result, error::IoContext as _};
+pub(crate) use commit::{NewImage, NewLayer, NewTree};
+pub(crate) use layout::Layout;
+pub(crate) use query::{LayerRow, Twin};
+use rusqlite::Connection;
+use std::{
+    collections::HashMap,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// The format of the database, kept in `PRAGMA user_version`.
+const FORMAT: i64 = 1;
+
+/// The database and the files that belong to it. Every method blocks.
+#[derive(Debug)]
+pub(crate) struct Store {
+    pub(crate) layout: Layout,
+    /// Held while files move in or out of their final place, so that rows and files agree for everyone who holds it.
+    state: Mutex<State>,
+    /// Turns of those who make things durable, see `commit`.
+    queue: commit::Queue,
+}
+
+#[derive(Debug)]
+struct State {
+    db: Connection,
+    /// Layers that a pull or load in progress counts on, by chain id, and how many do.
+    leases: HashMap<Digest, usize>,
+}
+
+impl Store {
+    /// Opens the store in `root` and deletes what has no row.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let layout = Layout::create(root)?;
+        let db = open_database(&layout.database())?;
+        let state = Mutex::new(State { db, leases: HashMap::new() });
+        let store = Self { layout, state, queue: commit::Queue::default() };
+        store.sweep()?;
+        Ok(store)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic while holding the lock rolled its transaction back, so what is behind the lock is sound.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps these layers from being collected until [`Store::release`].
+    pub(crate) fn lease(&self, chain_ids: &[Digest]) {
+        let mut state = self.lock();
+        for chain_id in chain_ids {
+            *state.leases.entry(*chain_id).or_default() += 1;
+        }
+    }
+
+    /// Ends a lease.
+    pub(crate) fn release(&self, chain_ids: &[Digest]) {
+        let mut state = self.lock();
+        for chain_id in chain_ids {
+            if let Some(count) = state.leases.get_mut(chain_id) {
+                *count -= 1;
+                if *count == 0 {
+                    state.leases.remove(chain_id);
+                }
+            }
+        }
+    }
+
+    /// The bytes of a stored blob, checked against its digest.
+    pub(crate) fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let path = self.layout.blob(digest);
+        let bytes = std::fs::read(&path).at("read", &path)?;
+        let got = Digest::of(&bytes);
+        if got != *digest {
+            return Err(ImageError::DigestMismatch { what: "a stored blob".into(), expected: *digest, got });
+        }
+        Ok(bytes)
+    }
+}
+
+fn open_database(path: &Path) -> Result<Connection> {
+    let mut db = Connection::open(path)?;
+    db.pragma_update(None, "journal_mode", "WAL")?;
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", true)?;
+    let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match found {
+        FORMAT => {}
+        0 => {
+            let tx = db.transaction()?;
+            tx.execute_batch(include_str!("schema.sql"))?;
+            tx.pragma_update(None, "user_version", FORMAT)?;
+            tx.commit()?;
+        }
+        _ => return Err(ImageError::NewerFormat { found, known: FORMAT }),
+    }
+    Ok(db)
+}
+
+impl rusqlite::types::ToSql for Digest {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(self.to_string().into())
+    }
+}
+
+impl rusqlite::types::FromSql for Digest {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        value.as_str()?.parse().map_err(rusqlite::types::FromSqlError::other)
+    }
+}
+
+#[cfg(test)]
+mod tests;
