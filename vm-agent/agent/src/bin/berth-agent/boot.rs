@@ -1,0 +1,135 @@
+//! The boot, step by step. A step that fails is the last one: what comes after needs it. The control port is opened as
+//! early as it can be, so that the host can read why.
+
+use crate::children::Children;
+use crate::control::{self, Guest};
+use crate::engine::{self, Launch};
+use crate::modules::LoadOrder;
+use crate::steps::Steps;
+use crate::supervise::Supervisor;
+use crate::{cgroups, clock, console, disk, modules, mounts, root, settings, shutdown, uplink};
+use berth_protocol::boot::{self, BootConfig};
+use berth_protocol::control::Report;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Why the host's words were not understood.
+#[derive(Debug, thiserror::Error)]
+enum ConfigError {
+    #[error("{} cannot be read; the host did not append it to the initramfs, install Berth again", boot::PATH)]
+    Read(#[source] std::io::Error),
+    #[error("{} cannot be understood; host and guest are of different releases, install Berth again", boot::PATH)]
+    Parse(#[from] serde_json::Error),
+    #[error("{} cannot be removed", boot::PATH)]
+    Unlink(#[source] std::io::Error),
+    #[error("the host name cannot be set")]
+    Hostname(#[from] nix::Error),
+}
+
+/// Everything the boot works on.
+pub(crate) struct Boot {
+    steps: Arc<Steps>,
+    children: Arc<Children>,
+    supervisor: Arc<Supervisor>,
+}
+
+impl Boot {
+    /// A boot whose PID 1 began `kernel` after the kernel.
+    pub(crate) fn new(kernel: Duration, children: Arc<Children>) -> Self {
+        Self { steps: Arc::new(Steps::new(kernel)), children, supervisor: Arc::default() }
+    }
+
+    /// Runs to the end of the engine's supervision, or to the first step that fails.
+    pub(crate) fn run(self) {
+        if self.steps_in_order().is_none() {
+            console::say("the boot stops here; the host can read the report and shut down");
+        }
+    }
+
+    fn steps_in_order(&self) -> Option<()> {
+        let steps = &self.steps;
+        steps.run("root", root::settle)?;
+        steps.run("mounts", mounts::all)?;
+        let config = steps.run("config", read_config)?;
+        let folder = Path::new(modules::FOLDER);
+        let order = steps.run("modules", || {
+            let order = LoadOrder::read(folder)?;
+            modules::load(folder, &order.boot).map(|()| order)
+        });
+        // Also when a module failed: it may have been another one than the port's.
+        steps.run("control", || control::listen(config.secret.clone(), Arc::new(self.controls())))?;
+        let order = order?;
+        steps.run("clock", || clock::set_at_boot(config.clock_unix_nanos))?;
+        steps.run("cgroups", || cgroups::set_up(Path::new(cgroups::TREE)))?;
+        settings::apply();
+        steps.run("disk", || disk::attach(&self.children))?;
+        steps.run("network", || uplink::bring_up(&config.uplink))?;
+        load_late(order);
+        let launch = Launch { program: engine::PROGRAM.into(), config, children: Arc::clone(&self.children) };
+        self.supervisor.keep_alive(&launch, steps, |first| {
+            steps.run("engine", || first);
+        });
+        Some(())
+    }
+
+    fn controls(&self) -> Controls {
+        Controls {
+            steps: Arc::clone(&self.steps),
+            children: Arc::clone(&self.children),
+            supervisor: Arc::clone(&self.supervisor),
+            shutting_down: AtomicBool::new(false),
+        }
+    }
+}
+
+fn read_config() -> Result<BootConfig, ConfigError> {
+    let bytes = std::fs::read(boot::PATH).map_err(ConfigError::Read)?;
+    std::fs::remove_file(boot::PATH).map_err(ConfigError::Unlink)?;
+    let config: BootConfig = serde_json::from_slice(&bytes)?;
+    nix::unistd::sethostname(&config.hostname)?;
+    Ok(config)
+}
+
+/// Beside the engine's start: it answers its first requests without them.
+fn load_late(order: LoadOrder) {
+    let work = move || {
+        let result = modules::load(Path::new(modules::FOLDER), &order.late);
+        let at = clock::since_kernel_start().as_secs_f64();
+        let why = result.err().map(|error| console::chain(&error));
+        console::say(&format!("{at:.3} late modules {}", why.as_deref().unwrap_or("done")));
+        if let Err(error) = modules::announce(why.as_deref().map_or(Ok(()), Err)) {
+            console::say(&format!("the engine cannot be told about modules: {error}"));
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("modules".into()).spawn(work) {
+        modules::announce(Err(&error.to_string())).ok();
+    }
+}
+
+/// What the control port drives.
+struct Controls {
+    steps: Arc<Steps>,
+    children: Arc<Children>,
+    supervisor: Arc<Supervisor>,
+    shutting_down: AtomicBool,
+}
+
+impl Guest for Controls {
+    fn report(&self) -> Report {
+        self.steps.report()
+    }
+
+    fn shut_down(&self, grace: Duration) {
+        if self.shutting_down.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let (supervisor, children) = (Arc::clone(&self.supervisor), Arc::clone(&self.children));
+        let work = move || shutdown::power_off(&supervisor, &children, grace);
+        if let Err(error) = std::thread::Builder::new().name("shutdown".into()).spawn(work) {
+            console::say(&format!("no thread for the shutdown ({error}), it is done here"));
+            shutdown::power_off(&self.supervisor, &self.children, grace);
+        }
+    }
+}
