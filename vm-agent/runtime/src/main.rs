@@ -1,2 +1,122 @@
-//! OCI runtime and per-container monitor
-fn main() {}
+//! `berth-runtime`: makes containers from OCI bundles, and watches over each.
+//!
+//! It is reached by exec only, has one thread, and knows no network, no images and no API.
+
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod bundle;
+mod cgroup;
+mod clock;
+mod container;
+mod failure;
+mod features;
+mod init;
+mod invocation;
+mod kernel;
+mod monitor;
+mod own_executable;
+mod seccomp;
+
+use std::{
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::net::UnixStream,
+    path::Path,
+    process::ExitCode,
+};
+
+use bundle::Bundle;
+use container::Store;
+use failure::{Context, Failure};
+use init::Streams;
+use invocation::{Invocation, Verb};
+
+fn main() -> ExitCode {
+    match prepare() {
+        Ok(invocation) => {
+            let error_log = invocation.error_log.clone();
+            run(invocation).unwrap_or_else(|failure| {
+                report(&failure, error_log.as_deref());
+                ExitCode::FAILURE
+            })
+        }
+        Err(failure) => {
+            report(&failure, None);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn prepare() -> Result<Invocation, Failure> {
+    // Nothing that the caller forgot to close reaches a container (CVE-2024-21626). No descriptor is owned here yet.
+    kernel::process::close_from(3).context("close inherited descriptors")?;
+    Invocation::parse(std::env::args_os().skip(1))
+}
+
+fn run(invocation: Invocation) -> Result<ExitCode, Failure> {
+    let store = Store::new(invocation.root);
+    match invocation.verb {
+        Verb::Create { id, bundle, pid_file, console_socket } => {
+            own_executable::protect()?;
+            create(&store, &id, &Bundle::load(&bundle)?, pid_file.as_deref(), console_socket.as_deref())?;
+        }
+        Verb::Start { id } => container::start(&store, &id)?,
+        Verb::State { id } => print_json(&container::describe(&store, &id)?)?,
+        Verb::Kill { id, signal, all } => container::kill(&store, &id, signal, all)?,
+        Verb::Delete { id, force } => container::delete(&store, &id, force)?,
+        Verb::Features => print_json(&features::features())?,
+        Verb::Monitor { id, bundle, log } => {
+            own_executable::protect()?;
+            return monitor::monitor(&store, &id, &bundle, &log);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn create(
+    store: &Store,
+    id: &container::ContainerId,
+    bundle: &Bundle,
+    pid_file: Option<&Path>,
+    console_socket: Option<&Path>,
+) -> Result<(), Failure> {
+    let (streams, console) = match (bundle.wants_terminal()?, console_socket) {
+        (true, Some(socket)) => {
+            let console = UnixStream::connect(socket).context(format_args!("connect to {}", socket.display()))?;
+            (Streams::Terminal, Some(console.into()))
+        }
+        (true, None) => return Err(Failure::other("process.terminal is set; give --console-socket")),
+        (false, Some(_)) => return Err(Failure::other("--console-socket is given, but process.terminal is not set")),
+        (false, None) => (Streams::Inherited, None),
+    };
+    let created = container::create(store, id, bundle, streams)?;
+    let handed_over = || {
+        if let (Some(console), Some(terminal)) = (&console, &created.terminal) {
+            init::pass(console, b"/dev/ptmx", terminal)?;
+        }
+        match pid_file {
+            Some(file) => fs::write(file, created.pid.to_string()).context(format_args!("write {}", file.display())),
+            None => Ok(()),
+        }
+    };
+    handed_over().inspect_err(|_| {
+        // The first error is the one to tell.
+        container::delete(store, id, true).ok();
+    })
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).context("answer")?;
+    writeln!(std::io::stdout(), "{text}").context("write the answer")
+}
+
+/// One line on standard error, and one in the log file: containerd and others read the latter.
+fn report(failure: &Failure, error_log: Option<&Path>) {
+    let line = failure.message.replace('\n', " ");
+    // Nobody is left to hear about an error of these.
+    writeln!(std::io::stderr(), "berth-runtime: {line}").ok();
+    if let Some(mut log) = error_log.and_then(|path| OpenOptions::new().append(true).create(true).open(path).ok()) {
+        let entry = serde_json::json!({ "level": "error", "msg": line, "time": clock::now() });
+        writeln!(log, "{entry}").ok();
+    }
+}

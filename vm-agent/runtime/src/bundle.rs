@@ -1,0 +1,92 @@
+//! An OCI bundle: a directory with `config.json`.
+
+use std::path::{Path, PathBuf};
+
+use nix::sched::CloneFlags;
+use oci_spec::runtime::{Linux, Process, Spec};
+
+use crate::{
+    failure::{Context, Failure},
+    init::{Namespaces, check_sysctl},
+};
+
+/// A bundle as read, with its paths made absolute.
+#[derive(Debug)]
+pub(crate) struct Bundle {
+    pub(crate) directory: PathBuf,
+    pub(crate) spec: Spec,
+    pub(crate) rootfs: PathBuf,
+}
+
+impl Bundle {
+    /// Reads `directory/config.json`.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and a configuration that asks for what this runtime does not do: it is refused, since
+    /// to leave a part of it out in silence could leave out a protection.
+    pub(crate) fn load(directory: &Path) -> Result<Self, Failure> {
+        let directory = directory.canonicalize().context(format_args!("open bundle {}", directory.display()))?;
+        let file = directory.join("config.json");
+        let text = std::fs::read(&file).context(format_args!("read {}", file.display()))?;
+        let spec: Spec = serde_json::from_slice(&text).context(format_args!("parse {}", file.display()))?;
+        let root = spec.root().as_ref().ok_or_else(|| Failure::other("config.json has no root"))?;
+        let rootfs = directory.join(root.path());
+        let bundle = Self { directory, rootfs, spec };
+        bundle.refuse_unsupported()?;
+        Ok(bundle)
+    }
+
+    /// The section `process`.
+    pub(crate) fn process(&self) -> Result<&Process, Failure> {
+        self.spec.process().as_ref().ok_or_else(|| Failure::other("config.json has no process"))
+    }
+
+    /// The section `linux`.
+    pub(crate) fn linux(&self) -> Result<&Linux, Failure> {
+        self.spec.linux().as_ref().ok_or_else(|| Failure::other("config.json has no linux section"))
+    }
+
+    /// Whether the container's process gets a terminal.
+    pub(crate) fn wants_terminal(&self) -> Result<bool, Failure> {
+        Ok(self.process()?.terminal().unwrap_or(false))
+    }
+
+    /// The namespaces, with what needs one of them checked.
+    pub(crate) fn namespaces(&self) -> Result<Namespaces, Failure> {
+        let namespaces = Namespaces::from_spec(self.linux()?.namespaces().as_deref().unwrap_or_default())?;
+        let named = [self.spec.hostname(), self.spec.domainname()];
+        let is_named = named.into_iter().flatten().any(|name| !name.is_empty());
+        if is_named && !namespaces.separates(CloneFlags::CLONE_NEWUTS) {
+            return Err(Failure::other("a host name needs a uts namespace of the container's own"));
+        }
+        if let Some(parameters) = self.linux()?.sysctl() {
+            check_sysctl(parameters, &namespaces)?;
+        }
+        Ok(namespaces)
+    }
+
+    fn refuse_unsupported(&self) -> Result<(), Failure> {
+        let (process, linux) = (self.process()?, self.linux()?);
+        let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
+        let confined = |profile: &Option<String>| is_set(profile) && profile.as_deref() != Some("unconfined");
+        let id_mapped = |mount: &oci_spec::runtime::Mount| mount.uid_mappings().is_some();
+        let refused = [
+            ("hooks", self.spec.hooks().as_ref().is_some_and(|hooks| *hooks != oci_spec::runtime::Hooks::default())),
+            ("process.apparmorProfile", confined(process.apparmor_profile())),
+            ("process.selinuxLabel", is_set(process.selinux_label())),
+            ("process.ioPriority", process.io_priority().is_some()),
+            ("process.scheduler", process.scheduler().is_some()),
+            ("linux.intelRdt", linux.intel_rdt().is_some()),
+            ("linux.memoryPolicy", linux.memory_policy().is_some()),
+            ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
+            ("linux.personality", linux.personality().is_some()),
+            ("linux.timeOffsets", linux.time_offsets().as_ref().is_some_and(|offsets| !offsets.is_empty())),
+            ("linux.mountLabel", is_set(linux.mount_label())),
+            ("mounts[].uidMappings", self.spec.mounts().iter().flatten().any(id_mapped)),
+        ];
+        match refused.iter().find(|(_, is_asked_for)| *is_asked_for) {
+            Some((name, _)) => Err(Failure::other(format!("{name} is not supported; remove it from config.json"))),
+            None => Ok(()),
+        }
+    }
+}

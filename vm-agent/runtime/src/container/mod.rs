@@ -1,0 +1,18 @@
+//! Containers as the commands see them: made, started, signalled, deleted, looked at.
+
+mod create;
+mod delete;
+mod id;
+mod init_process;
+mod kill;
+mod start;
+mod state;
+mod store;
+
+pub(crate) use create::{Created, create};
+pub(crate) use delete::delete;
+pub(crate) use id::ContainerId;
+pub(crate) use kill::{SignalNumber, kill};
+pub(crate) use start::start;
+pub(crate) use state::describe;
+pub(crate) use store::Store;

@@ -1,0 +1,25 @@
+//! The container's first process, from its clone to the exec of the container's program. Nothing here returns to the
+//! caller's code: an error is reported to the parent, and the process ends.
+
+mod capabilities;
+mod channel;
+mod devices;
+mod executable;
+mod identity;
+mod limits;
+mod masks;
+mod mounts;
+mod namespaces;
+mod options;
+mod rooted;
+mod rootfs;
+mod sequence;
+mod sysctl;
+mod terminal;
+
+pub(crate) use capabilities::Granted;
+pub(crate) use channel::{ParentEnd, Report, pair, pass};
+pub(crate) use devices::open_null;
+pub(crate) use namespaces::Namespaces;
+pub(crate) use sequence::{Init, Streams};
+pub(crate) use sysctl::{HostProc, check as check_sysctl};

@@ -1,0 +1,197 @@
+//! The command line: OCI's verbs with runc's options, and `monitor`.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use crate::{
+    container::{ContainerId, SignalNumber},
+    failure::Failure,
+};
+
+/// Where containers are kept unless `--root` says otherwise.
+const DEFAULT_ROOT: &str = "/run/berth/runtime";
+
+/// One invocation.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Invocation {
+    pub(crate) root: PathBuf,
+    /// Where errors are written as JSON lines too.
+    pub(crate) error_log: Option<PathBuf>,
+    pub(crate) verb: Verb,
+}
+
+/// What to do.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) enum Verb {
+    Create { id: ContainerId, bundle: PathBuf, pid_file: Option<PathBuf>, console_socket: Option<PathBuf> },
+    Start { id: ContainerId },
+    State { id: ContainerId },
+    Kill { id: ContainerId, signal: SignalNumber, all: bool },
+    Delete { id: ContainerId, force: bool },
+    Features,
+    Monitor { id: ContainerId, bundle: PathBuf, log: PathBuf },
+}
+
+impl Invocation {
+    /// Reads the arguments that follow the program's name.
+    ///
+    /// # Errors
+    /// Names the argument that is missing or not understood.
+    pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        let mut arguments = Arguments::split(arguments)?;
+        let root = arguments.value("root").map_or_else(|| DEFAULT_ROOT.into(), PathBuf::from);
+        let error_log = arguments.value("log").map(PathBuf::from);
+        let name = arguments.verb.take().ok_or_else(|| Failure::other(USAGE))?;
+        let (verb, error_log) = match name.as_str() {
+            "create" => (
+                Verb::Create {
+                    bundle: arguments.value("bundle").map_or_else(|| ".".into(), PathBuf::from),
+                    pid_file: arguments.value("pid-file").map(PathBuf::from),
+                    console_socket: arguments.value("console-socket").map(PathBuf::from),
+                    id: arguments.id()?,
+                },
+                error_log,
+            ),
+            "start" => (Verb::Start { id: arguments.id()? }, error_log),
+            "state" => (Verb::State { id: arguments.id()? }, error_log),
+            "kill" => {
+                let all = arguments.flag("all");
+                let id = arguments.id()?;
+                let signal = arguments.positional.pop_front().unwrap_or_else(|| "SIGTERM".to_owned());
+                (Verb::Kill { id, all, signal: signal.parse()? }, error_log)
+            }
+            "delete" => (Verb::Delete { force: arguments.flag("force"), id: arguments.id()? }, error_log),
+            "features" => (Verb::Features, error_log),
+            "monitor" => {
+                let log = error_log.ok_or_else(|| Failure::other("monitor needs --log FILE"))?;
+                let bundle = arguments.value("bundle").ok_or_else(|| Failure::other("monitor needs --bundle DIR"))?;
+                (Verb::Monitor { id: arguments.id()?, bundle: bundle.into(), log }, None)
+            }
+            other => return Err(Failure::other(format!("unknown command {other:?}; {USAGE}"))),
+        };
+        arguments.finish()?;
+        Ok(Self { root, error_log, verb })
+    }
+}
+
+const USAGE: &str = "use one of: create, start, state, kill, delete, features, monitor";
+
+/// Options that take a value; those of runc's that change nothing here are accepted and passed over.
+const VALUED: [&str; 6] = ["root", "log", "log-format", "bundle", "pid-file", "console-socket"];
+const FLAGS: [(&str, &str); 6] = [
+    ("--all", "all"),
+    ("-a", "all"),
+    ("--force", "force"),
+    ("-f", "force"),
+    ("--debug", "debug"),
+    ("--no-pivot", "no-pivot"),
+];
+
+#[derive(Default)]
+struct Arguments {
+    verb: Option<String>,
+    values: Vec<(&'static str, OsString)>,
+    flags: Vec<&'static str>,
+    positional: std::collections::VecDeque<String>,
+}
+
+impl Arguments {
+    fn split(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Failure> {
+        let mut split = Self::default();
+        let mut arguments = arguments.into_iter();
+        let mut only_positional = false;
+        while let Some(argument) = arguments.next() {
+            let text = argument.to_str().ok_or_else(|| Failure::other("an argument is not UTF-8"))?;
+            if only_positional || !text.starts_with('-') {
+                match split.verb {
+                    None => split.verb = Some(text.to_owned()),
+                    Some(_) => split.positional.push_back(text.to_owned()),
+                }
+            } else if text == "--" {
+                only_positional = true;
+            } else if let Some((_, name)) = FLAGS.iter().find(|(flag, _)| *flag == text) {
+                split.flags.push(name);
+            } else {
+                let (name, inline) = match text.split_once('=') {
+                    Some((name, value)) => (name, Some(value)),
+                    None => (text, None),
+                };
+                let name = if name == "-b" { "bundle" } else { name.trim_start_matches('-') };
+                let unknown = || Failure::other(format!("unknown option {text}"));
+                let known = VALUED.iter().find(|known| **known == name).ok_or_else(unknown)?;
+                let value = inline.map(OsString::from).or_else(|| arguments.next());
+                split.values.push((known, value.ok_or_else(|| Failure::other(format!("{text} needs a value")))?));
+            }
+        }
+        Ok(split)
+    }
+
+    fn value(&mut self, name: &str) -> Option<OsString> {
+        self.values.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.flags.contains(&name)
+    }
+
+    fn id(&mut self) -> Result<ContainerId, Failure> {
+        self.positional.pop_front().ok_or_else(|| Failure::other("a container id is missing"))?.parse()
+    }
+
+    fn finish(&self) -> Result<(), Failure> {
+        match self.positional.front() {
+            Some(extra) => Err(Failure::other(format!("unexpected argument {extra:?}"))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Invocation, Failure> {
+        Invocation::parse(line.split_ascii_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn the_verbs_of_oci_with_the_options_of_runc() {
+        let line = "--root /r --log /l --log-format json create --bundle /b --pid-file=/p c1";
+        let create = parse(line).unwrap();
+        assert_eq!((create.root, create.error_log), ("/r".into(), Some("/l".into())));
+        let expected = Verb::Create {
+            id: "c1".parse().unwrap(),
+            bundle: "/b".into(),
+            pid_file: Some("/p".into()),
+            console_socket: None,
+        };
+        assert_eq!(create.verb, expected);
+        let kill = parse("kill --all c1 KILL").unwrap();
+        assert_eq!(kill.verb, Verb::Kill { id: "c1".parse().unwrap(), signal: "9".parse().unwrap(), all: true });
+        assert_eq!(kill.root, PathBuf::from(DEFAULT_ROOT));
+        assert_eq!(parse("kill c1").unwrap().verb, parse("kill c1 15").unwrap().verb);
+    }
+
+    #[test]
+    fn the_log_of_monitor_is_the_containers() {
+        let monitor = parse("--root /r monitor --bundle /b --log /l c1").unwrap();
+        assert_eq!(monitor.error_log, None);
+        assert_eq!(monitor.verb, Verb::Monitor { id: "c1".parse().unwrap(), bundle: "/b".into(), log: "/l".into() });
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, expected) in [
+            ("", "use one of"),
+            ("run x", "unknown command \"run\""),
+            ("start", "container id is missing"),
+            ("start a b", "unexpected argument \"b\""),
+            ("create --what x", "unknown option --what"),
+            ("create x --bundle", "--bundle needs a value"),
+            ("state ../x", "invalid container id"),
+            ("monitor --bundle /b x", "needs --log"),
+        ] {
+            let message = parse(line).unwrap_err().message;
+            assert!(message.contains(expected), "{line}: {message}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Calls about processes and descriptors.
+#![expect(unsafe_code, reason = "these calls have no safe wrapper in nix")]
+
+use std::{
+    ffi::CString,
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd},
+    ptr,
+};
+
+use libc::{c_int, c_uint};
+use nix::{
+    errno::Errno,
+    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+    unistd::Pid,
+};
+
+const CLOSE_RANGE_CLOEXEC: c_uint = 1 << 2;
+/// `_LINUX_CAPABILITY_VERSION_3`, `linux/capability.h`.
+const CAPABILITY_VERSION: u32 = 0x2008_0522;
+
+/// Capability sets as bit masks, capability number N being bit N.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct CapabilitySets {
+    pub(crate) effective: u64,
+    pub(crate) permitted: u64,
+    pub(crate) inheritable: u64,
+}
+
+/// Sets all three sets of this thread at once.
+pub(crate) fn set_capabilities(sets: CapabilitySets) -> nix::Result<()> {
+    let header: [u32; 2] = [CAPABILITY_VERSION, 0];
+    let half = |shift: u32| [sets.effective >> shift, sets.permitted >> shift, sets.inheritable >> shift];
+    let data: [[u32; 3]; 2] = [half(0).map(|bits| bits as u32), half(32).map(|bits| bits as u32)];
+    // SAFETY: version 3 takes a header of two words and two records of three, which live across the call.
+    Errno::result(unsafe { libc::syscall(libc::SYS_capset, header.as_ptr(), data.as_ptr()) }).map(drop)
+}
+
+/// Closes every descriptor from `first` on.
+pub(crate) fn close_from(first: RawFd) -> nix::Result<()> {
+    close_range(first, 0)
+}
+
+/// Marks every descriptor from `first` on to be closed by the next exec.
+pub(crate) fn close_on_exec_from(first: RawFd) -> nix::Result<()> {
+    close_range(first, CLOSE_RANGE_CLOEXEC)
+}
+
+fn close_range(first: RawFd, flags: c_uint) -> nix::Result<()> {
+    let first = c_uint::try_from(first).map_err(|_| Errno::EINVAL)?;
+    // SAFETY: integers only. Callers close nothing they still use through an owning type: see the call sites.
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, flags) }).map(drop)
+}
+
+/// A descriptor for process `pid`.
+pub(crate) fn open_pidfd(pid: Pid) -> nix::Result<OwnedFd> {
+    // SAFETY: integers only; on success the descriptor returned is ours.
+    let raw = Errno::result(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) })?;
+    let raw = c_int::try_from(raw).map_err(|_| Errno::EBADF)?;
+    // SAFETY: the kernel has just returned this descriptor to us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Sends `signal` (a number, real-time ones included) to the process behind `pidfd`.
+pub(crate) fn send_signal(pidfd: impl AsFd, signal: c_int) -> nix::Result<()> {
+    let pidfd = pidfd.as_fd().as_raw_fd();
+    // SAFETY: a null siginfo asks the kernel to fill in one as kill(2) would.
+    let result =
+        unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd, signal, ptr::null::<libc::siginfo_t>(), 0) };
+    Errno::result(result).map(drop)
+}
+
+/// Executes the file behind `program` (not a script) with `arguments` and this process's environment.
+pub(crate) fn execute_descriptor(program: impl AsFd, arguments: &[CString], environment: &[CString]) -> Errno {
+    match nix::unistd::execveat(program, c"", arguments, environment, nix::fcntl::AtFlags::AT_EMPTY_PATH) {
+        Err(errno) => errno,
+    }
+}
+
+/// Gives every signal its default action and unblocks all: the Rust runtime ignores SIGPIPE, and an ignored or blocked
+/// signal would stay so across exec.
+pub(crate) fn reset_signals() -> nix::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in Signal::iterator().filter(|signal| !matches!(signal, Signal::SIGKILL | Signal::SIGSTOP)) {
+        // SAFETY: the default action runs no code of this process.
+        unsafe { sigaction(signal, &default) }?;
+    }
+    SigSet::empty().thread_set_mask()
+}
+
+/// Ends this process at once, without the exit handlers it shares with its parent's memory image.
+pub(crate) fn exit_now(code: c_int) -> ! {
+    // SAFETY: `_exit` only ends the process.
+    unsafe { libc::_exit(code) }
+}

@@ -1,0 +1,99 @@
+//! The monitor: one small process per container that holds its streams, keeps its log, and records its end. It outlives
+//! the engine, and ends with the container.
+
+mod announcement;
+mod exit;
+mod lines;
+mod log;
+mod socket;
+mod streams;
+mod watch;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use nix::{
+    sys::{
+        prctl,
+        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+        signalfd::{SfdFlags, SignalFd},
+    },
+    unistd::setsid,
+};
+
+use crate::{
+    bundle::Bundle,
+    container::{ContainerId, Store, create},
+    failure::{Context, Failure},
+};
+
+/// Creates container `id` from the bundle at `directory`, says on standard output how that went, and stays until the
+/// container has ended. Its output goes to `log`.
+///
+/// # Errors
+/// What keeps the monitor itself from working once the container exists; a container that cannot be made has been
+/// announced and ends in [`ExitCode::FAILURE`].
+pub(crate) fn monitor(store: &Store, id: &ContainerId, directory: &Path, log: &Path) -> Result<ExitCode, Failure> {
+    let watch = begin(store, id, directory, log);
+    announcement::announce(&watch)?;
+    let Ok(watch) = watch else { return Ok(ExitCode::FAILURE) };
+    watch.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn begin(store: &Store, id: &ContainerId, directory: &Path, log: &Path) -> Result<watch::Watch, Failure> {
+    let children = detach()?;
+    let bundle = Bundle::load(directory)?;
+    let log = log::Log::open(log)?;
+    let socket = socket::Socket::bind(&bundle.directory)?;
+    let (streams, ends) = if bundle.wants_terminal()? {
+        (crate::init::Streams::Terminal, None)
+    } else {
+        let (given, ends) = streams::pipes()?;
+        (given, Some(ends))
+    };
+    let created = create(store, id, &bundle, streams).inspect_err(|_| socket.unlink())?;
+    let directory: PathBuf = bundle.directory;
+    watch::Watch::new(created, ends, children, socket, log, directory)
+}
+
+/// Leaves the engine's session, process group and cgroup, so that nothing meant for the engine ends the monitor.
+/// Returns the descriptor that tells of ended children.
+fn detach() -> Result<SignalFd, Failure> {
+    // Fails only for a leader of a process group, which an engine that starts us in a group of our own makes of us.
+    setsid().ok();
+    prctl::set_name(c"berth-monitor").context("name the process")?;
+    // What the container leaves behind when its processes are not in a pid namespace is reaped here.
+    prctl::set_child_subreaper(true).context("become a subreaper")?;
+    std::env::set_current_dir("/").context("leave the working directory")?;
+    ignore_signals()?;
+    leave_cgroup();
+    let mut children = SigSet::empty();
+    children.add(Signal::SIGCHLD);
+    children.thread_block().context("block SIGCHLD")?;
+    SignalFd::with_flags(&children, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK).context("watch for ended children")
+}
+
+#[expect(unsafe_code, reason = "sigaction")]
+fn ignore_signals() -> Result<(), Failure> {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP, Signal::SIGPIPE] {
+        // SAFETY: ignoring a signal runs no code of this process.
+        unsafe { sigaction(signal, &ignore) }.context(format_args!("ignore {signal}"))?;
+    }
+    Ok(())
+}
+
+/// The engine's cgroup may be killed as a whole when the engine is restarted. Where there is no such cgroup (outside of
+/// the guest), there is nothing to leave.
+fn leave_cgroup() {
+    let system = Path::new("/sys/fs/cgroup/system");
+    if system.is_dir() {
+        let monitors = system.join("monitors");
+        fs::create_dir(&monitors).ok();
+        fs::write(monitors.join("cgroup.procs"), "0").ok();
+    }
+}
