@@ -41,7 +41,6 @@ async fn inspect(State(engine): State<Engine>, Path(name): Path<String>) -> Repl
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "docker's shape")]
 struct NetworkOut {
     name: String,
     id: String,

@@ -17,7 +17,6 @@ pub(super) async fn get(State(engine): State<Engine>) -> Reply {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "docker's shape")]
 struct Info {
     #[serde(rename = "ID")]
     id: String,

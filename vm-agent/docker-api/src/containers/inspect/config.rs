@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "docker's shape")]
 pub(super) struct ConfigOut {
     hostname: String,
     domainname: String,

@@ -13,7 +13,6 @@ const SHM_SIZE: u64 = 64 << 20;
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "docker's shape")]
 pub(super) struct HostOut {
     binds: Option<Vec<String>>,
     #[serde(rename = "ContainerIDFile")]

@@ -48,7 +48,6 @@ struct Details {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-#[expect(clippy::struct_excessive_bools, reason = "docker's shape")]
 struct Life {
     status: &'static str,
     running: bool,
