@@ -9,10 +9,18 @@ pub mod container;
 mod engine;
 mod error;
 pub mod event;
+mod filter;
 pub mod image;
 pub mod log;
 pub mod network;
 mod port;
+mod port_link;
+mod rootfs;
+mod roster;
+mod runtime_cli;
+pub mod seam;
+mod spec;
+mod store;
 pub mod system;
 mod timestamp;
 pub mod volume;
@@ -21,6 +29,8 @@ pub use config::EngineConfig;
 pub use engine::{ContainerWait, Engine, PullStream};
 pub use error::{Error, ErrorKind};
 pub use port::{ContainerPort, PortParseError, Protocol};
+pub use port_link::PortLink;
+pub use runtime_cli::RuntimeCli;
 pub use timestamp::Timestamp;
 
 /// A result whose error is the engine's.

@@ -2,15 +2,24 @@
 
 mod config;
 mod details;
+mod life;
 mod list;
+mod mount_plan;
+pub(crate) mod name;
+mod record;
 mod request;
 mod state;
+mod status_text;
 
 pub use config::{
     ContainerConfig, Healthcheck, HostConfig, LogConfig, Mount, MountKind, NetworkMode, PortBinding, Resources,
     RestartPolicy, Ulimit,
 };
 pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
+pub(crate) use life::{Life, Turn, UNSEEN_EXIT};
 pub use list::{ContainerFilters, ContainerSummary, ListOptions, PublishedPort};
+pub(crate) use mount_plan::{Wish, WishKind, plan as plan_mounts};
+pub(crate) use record::{Definition, Live, MountSpec};
 pub use request::{CreateContainer, Created, RemoveOptions, StopOptions, WaitCondition, WaitOutcome};
 pub use state::ContainerState;
+pub(crate) use status_text::status_text;

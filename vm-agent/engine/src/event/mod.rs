@@ -1,5 +1,10 @@
 //! What happens, told to whoever listens.
 
+mod broker;
+mod filter;
+
+pub(crate) use broker::Broker;
+
 use crate::Timestamp;
 use std::collections::BTreeMap;
 

@@ -1,5 +1,8 @@
 //! Volumes, as the engine tells about them.
 
+pub(crate) mod fill;
+pub(crate) mod name;
+
 use crate::Timestamp;
 use std::{collections::BTreeMap, path::PathBuf};
 

@@ -1,5 +1,13 @@
 //! A container's output: what was kept, and what comes.
 
+mod entry;
+mod reader;
+mod tail;
+mod watch;
+
+pub(crate) use reader::{Reading, Until, read};
+pub(crate) use watch::LogWatch;
+
 use crate::{Error, Timestamp};
 use bytes::Bytes;
 use futures_util::stream::BoxStream;

@@ -1,0 +1,45 @@
+//! What the filters of lists and events have in common.
+
+use std::collections::BTreeMap;
+
+/// Whether labels have `key` or `key=value`.
+pub(crate) fn label_fits(wanted: &str, labels: &BTreeMap<String, String>) -> bool {
+    match wanted.split_once('=') {
+        Some((key, value)) => labels.get(key).is_some_and(|have| have == value),
+        None => labels.contains_key(wanted),
+    }
+}
+
+/// Whether a name has this part. `^` at the start and `$` at the end tie it there, as people use them with docker's
+/// regular expressions; a leading slash of docker's own names is allowed for.
+pub(crate) fn name_fits(wanted: &str, name: &str) -> bool {
+    let (wanted, from_start) = wanted.strip_prefix('^').map_or((wanted, false), |rest| (rest, true));
+    let (wanted, to_end) = wanted.strip_suffix('$').map_or((wanted, false), |rest| (rest, true));
+    let wanted = wanted.strip_prefix('/').unwrap_or(wanted);
+    match (from_start, to_end) {
+        (true, true) => name == wanted,
+        (true, false) => name.starts_with(wanted),
+        (false, true) => name.ends_with(wanted),
+        (false, false) => name.contains(wanted),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_matched_in_part_or_tied_to_its_ends() {
+        for (wanted, fits) in [
+            ("eb", true),
+            ("^we", true),
+            ("^eb", false),
+            ("eb$", true),
+            ("^web$", true),
+            ("^/web$", true),
+            ("^we$", false),
+        ] {
+            assert_eq!(name_fits(wanted, "web"), fits, "{wanted}");
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! A container's log file as a stream of frames.
+
+use super::{LogFrame, LogOptions, LogStream, LogWatch, Stdio, entry, tail};
+use crate::{Error, Result, Timestamp, container::Live};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use std::{fs::File, io, path::Path, sync::Arc, time::Duration};
+use tokio::{
+    io::{AsyncReadExt, AsyncSeekExt},
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_stream::wrappers::ReceiverStream;
+
+/// Frames that may wait for a slow reader. The writer is never held up: it writes to the file.
+const AHEAD: usize = 256;
+/// Read at once, bytes.
+const CHUNK: usize = 256 << 10;
+/// A line of the file is at most one piece of 16 KiB, escaped; a longer one is damage and is skipped. Bytes.
+const LONGEST_LINE: usize = 1 << 20;
+
+/// When a followed log is at its end.
+pub(crate) enum Until {
+    /// As soon as the container does not run.
+    NotRunning,
+    /// When it has ended more often than so many times, or is gone.
+    MoreEndsThan(u64),
+}
+
+impl Until {
+    fn reached(&self, live: Option<&Arc<Live>>) -> bool {
+        live.is_none_or(|live| match self {
+            Self::NotRunning => !live.life.runs(),
+            Self::MoreEndsThan(ends) => live.life.ends > *ends,
+        })
+    }
+}
+
+/// What to read.
+pub(crate) struct Reading<'a> {
+    /// The log file.
+    pub(crate) path: &'a Path,
+    /// Which of it.
+    pub(crate) options: LogOptions,
+    /// Starts at the present end of the file instead of where the options say.
+    pub(crate) from_end: bool,
+    /// When a followed log is at its end.
+    pub(crate) until: Until,
+    /// The wall clock.
+    pub(crate) now: Timestamp,
+}
+
+/// Reads a log of the container whose life is `live`.
+pub(crate) async fn read(
+    reading: Reading<'_>,
+    watcher: &LogWatch,
+    mut live: watch::Receiver<Option<Arc<Live>>>,
+) -> Result<LogStream> {
+    let Reading { path, options, from_end, until, now } = reading;
+    let failed = |e: io::Error| Error::Internal(format!("could not read the log {}: {e}", path.display()));
+    // The watch comes first: what is written after it is told, what was written before it is read.
+    let mut watched = options.follow.then(|| watcher.follow(path));
+    let lines = if from_end { Some(0) } else { options.tail };
+    let opened = {
+        let path = path.to_owned();
+        tokio::task::spawn_blocking(move || open_at(&path, lines))
+    };
+    let Some((file, start)) = opened.await.map_err(|e| failed(io::Error::other(e)))?.map_err(failed)? else {
+        return Ok(futures_util::stream::empty().boxed());
+    };
+    let mut file = tokio::fs::File::from_std(file);
+    file.seek(io::SeekFrom::Start(start)).await.map_err(failed)?;
+    file.set_max_buf_size(CHUNK);
+
+    let (frames, stream) = mpsc::channel(AHEAD);
+    tokio::spawn(async move {
+        let mut lines = Lines::new(options, now);
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            // Looked at before the read: after the end nothing is written any more.
+            let ended = until.reached(live.borrow_and_update().as_ref());
+            match file.read(&mut chunk).await {
+                Ok(0) => {
+                    let Some(watched) = watched.as_mut().filter(|_| !ended) else { return };
+                    tokio::select! {
+                        () = watched.grown() => {}
+                        changed = live.changed() => {
+                            if changed.is_err() {
+                                return;
+                            }
+                        }
+                        () = frames.closed() => return,
+                        () = lines.out_of_time() => return,
+                    }
+                }
+                Ok(read) => {
+                    for frame in lines.frames(&chunk[..read]) {
+                        if frames.send(Ok(frame)).await.is_err() {
+                            return;
+                        }
+                    }
+                    if lines.past_until {
+                        return;
+                    }
+                }
+                Err(e) => {
+                    // A reader that is gone does not want to know.
+                    drop(frames.send(Err(Error::Internal(format!("could not read the log: {e}")))).await);
+                    return;
+                }
+            }
+        }
+    });
+    Ok(ReceiverStream::new(stream).boxed())
+}
+
+/// The file, and where its last lines begin; `None` when there is no file yet.
+fn open_at(path: &Path, lines: Option<usize>) -> io::Result<Option<(File, u64)>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    let len = file.metadata()?.len();
+    let start = lines.map_or(Ok(0), |lines| tail::start_of_last(&file, len, lines))?;
+    Ok(Some((file, start)))
+}
+
+/// Cuts bytes into lines and lines into frames.
+struct Lines {
+    options: LogOptions,
+    /// The beginning of a line whose end has not been read.
+    begun: Vec<u8>,
+    /// In the middle of a container's line, by output: the time was printed.
+    middle: [bool; 2],
+    past_until: bool,
+    deadline: Option<Instant>,
+}
+
+impl Lines {
+    fn new(options: LogOptions, now: Timestamp) -> Self {
+        let deadline = options.until.and_then(|until| {
+            let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0));
+            Instant::now().checked_add(left)
+        });
+        Self { options, begun: Vec::new(), middle: [false; 2], past_until: false, deadline }
+    }
+
+    /// Resolves when nothing that is still to come can be wanted.
+    async fn out_of_time(&self) {
+        match self.deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn frames(&mut self, bytes: &[u8]) -> Vec<LogFrame> {
+        let mut frames = Vec::new();
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            if self.begun.is_empty() && piece.ends_with(b"\n") {
+                frames.extend(self.frame(piece));
+                continue;
+            }
+            if self.begun.len() <= LONGEST_LINE {
+                self.begun.extend_from_slice(piece);
+            }
+            if piece.ends_with(b"\n") {
+                let line = std::mem::take(&mut self.begun);
+                frames.extend(self.frame(&line));
+            }
+        }
+        frames
+    }
+
+    fn frame(&mut self, line: &[u8]) -> Option<LogFrame> {
+        let entry::Entry { stdio, at, text } = entry::parse(line)?;
+        let LogOptions { stdout, stderr, since, until, timestamps, .. } = self.options;
+        if until.is_some_and(|until| at > until) {
+            self.past_until = true;
+        }
+        let wanted = match stdio {
+            Stdio::Stdout => stdout,
+            Stdio::Stderr => stderr,
+        };
+        let middle = &mut self.middle[usize::from(stdio == Stdio::Stderr)];
+        let begins = !std::mem::replace(middle, !text.ends_with('\n'));
+        if !wanted || self.past_until || since.is_some_and(|since| at < since) {
+            return None;
+        }
+        let bytes = if timestamps && begins {
+            Bytes::from(format!("{} {text}", at.rfc3339_fixed()))
+        } else {
+            Bytes::from(text)
+        };
+        Some(LogFrame { stdio, at, bytes })
+    }
+}
+
+#[cfg(test)]
+mod tests;

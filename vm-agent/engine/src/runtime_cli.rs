@@ -1,0 +1,165 @@
+//! The real [`Runtime`]: `berth-runtime` reached by exec, and its monitors reached by their sockets.
+
+mod monitor;
+
+use crate::seam::{ExitRecord, Liveness, Runtime, RuntimeError, StartError};
+use async_trait::async_trait;
+use serde::Deserialize;
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    time::timeout,
+};
+
+/// A container is made in milliseconds; what takes longer than this hangs.
+const CREATE_DEADLINE: Duration = Duration::from_secs(60);
+
+/// `berth-runtime` as a program.
+#[derive(Clone, Debug)]
+pub struct RuntimeCli {
+    program: PathBuf,
+    root: PathBuf,
+}
+
+/// What the monitor says first.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Announcement {
+    Created { pid: i32 },
+    Error { kind: String, message: String },
+}
+
+/// What `state` says, as far as it matters here (OCI runtime specification, "State").
+#[derive(Deserialize)]
+struct State {
+    status: String,
+    #[serde(default)]
+    pid: i32,
+}
+
+impl RuntimeCli {
+    /// The program, and the directory in which it keeps its own state.
+    #[must_use]
+    pub const fn new(program: PathBuf, root: PathBuf) -> Self {
+        Self { program, root }
+    }
+
+    fn command(&self, verb: &str) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("--root").arg(&self.root).arg(verb).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a verb to its end; its one line of complaint is the error.
+    async fn run<S: AsRef<OsStr>>(&self, verb: &str, args: &[S]) -> Result<Vec<u8>, RuntimeError> {
+        let failed = |e: std::io::Error| RuntimeError::Failed(format!("could not run {}: {e}", self.program.display()));
+        let output = self.command(verb).args(args).kill_on_drop(true).output().await.map_err(failed)?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let words = String::from_utf8_lossy(&output.stderr);
+        Err(RuntimeError::Failed(format!("{verb}: {}", words.trim().lines().next_back().unwrap_or("no reason given"))))
+    }
+
+    async fn state(&self, id: &str) -> Option<State> {
+        let output = self.run("state", &[id]).await.ok()?;
+        serde_json::from_slice(&output).ok()
+    }
+}
+
+#[async_trait]
+impl Runtime for RuntimeCli {
+    async fn create(&self, id: &str, bundle: &Path, log: &Path) -> Result<i32, StartError> {
+        let other = |doing: &str, e: &dyn std::fmt::Display| StartError::Other(format!("{doing}: {e}"));
+        let mut child = self
+            .command("monitor")
+            .arg("--bundle")
+            .arg(bundle)
+            .arg("--log")
+            .arg(log)
+            .arg(id)
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| other(&format!("could not run {}", self.program.display()), &e))?;
+        let stdout = child.stdout.take();
+        // The monitor outlives this call; somebody has to take its exit status when it ends.
+        tokio::spawn(async move {
+            if let Err(e) = child.wait().await {
+                tracing::warn!("could not wait for a monitor: {e}");
+            }
+        });
+        let mut line = String::new();
+        if let Some(stdout) = stdout {
+            let mut reader = BufReader::new(stdout);
+            timeout(CREATE_DEADLINE, reader.read_line(&mut line))
+                .await
+                .map_err(|_| StartError::Other(format!("the monitor said nothing for {CREATE_DEADLINE:?}")))?
+                .map_err(|e| other("could not read from the monitor", &e))?;
+        }
+        if line.is_empty() {
+            return Err(StartError::Other("the monitor ended without a word".to_owned()));
+        }
+        match serde_json::from_str(&line).map_err(|e| other("the monitor is not understood", &e))? {
+            Announcement::Created { pid } => Ok(pid),
+            Announcement::Error { kind, message } => Err(match kind.as_str() {
+                "not-found" => StartError::NotFound(message),
+                "not-executable" => StartError::NotExecutable(message),
+                _ => StartError::Other(message),
+            }),
+        }
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        self.run("start", &[id]).await.map(drop)
+    }
+
+    async fn kill(&self, id: &str, signal: i32) -> Result<(), RuntimeError> {
+        let failure = match self.run("kill", &[id, &signal.to_string()]).await {
+            Ok(_) => return Ok(()),
+            Err(failure) => failure,
+        };
+        match self.state(id).await {
+            Some(state) if state.status != "stopped" => Err(failure),
+            _ => Err(RuntimeError::Gone),
+        }
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), RuntimeError> {
+        match self.run("delete", &["--force", id]).await {
+            Err(_) if self.state(id).await.is_none() => Ok(()),
+            result => result.map(drop),
+        }
+    }
+
+    async fn wait(&self, bundle: &Path) -> Option<ExitRecord> {
+        if let Some(record) = monitor::wait(bundle).await {
+            return Some(record);
+        }
+        monitor::read_exit(bundle).await
+    }
+
+    async fn probe(&self, id: &str, bundle: &Path) -> Liveness {
+        if let Some(record) = monitor::read_exit(bundle).await {
+            return Liveness::Ended(record);
+        }
+        let state = self.state(id).await;
+        if monitor::answers(bundle).await {
+            return match state {
+                Some(state) if state.status == "running" && state.pid > 0 => Liveness::Running { pid: state.pid },
+                // It may have ended between the two looks: its record is there then.
+                _ => monitor::read_exit(bundle).await.map_or(Liveness::Unusable, Liveness::Ended),
+            };
+        }
+        match (monitor::read_exit(bundle).await, state) {
+            (Some(record), _) => Liveness::Ended(record),
+            (None, Some(_)) => Liveness::Unusable,
+            (None, None) => Liveness::Absent,
+        }
+    }
+}

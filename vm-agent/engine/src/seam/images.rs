@@ -1,0 +1,106 @@
+//! Images by name.
+
+use async_trait::async_trait;
+use berth_image::{
+    Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform, Progress, Reference, Removal,
+};
+use tokio::io::AsyncRead;
+
+/// Tells which container uses an image.
+pub type InUse = dyn Fn(&ImageId) -> Option<ImageUse> + Send + Sync;
+
+/// Knows images. The real one is [`ImageStore`].
+#[async_trait]
+pub trait Images: Send + Sync {
+    /// Fetches an image; dropping the future ends the pull and leaves nothing behind.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn pull(
+        &self,
+        reference: &Reference,
+        platform: Option<&Platform>,
+        credentials: Option<&Credentials>,
+        progress: Progress,
+    ) -> Result<Image, ImageError>;
+
+    /// Reads an archive.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn load(&self, archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError>;
+
+    /// The image a name, id or prefix of an id means.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn resolve(&self, name: &str) -> Result<Image, ImageError>;
+
+    /// All, newest first.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn list(&self) -> Result<Vec<Image>, ImageError>;
+
+    /// Gives an image another name.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn tag(&self, source: &str, target: &Reference) -> Result<Image, ImageError>;
+
+    /// Takes a name off, and removes the image with its last; `in_use` tells who uses it.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn remove(&self, name: &str, force: bool, in_use: &InUse) -> Result<Vec<Removal>, ImageError>;
+}
+
+#[async_trait]
+impl Images for ImageStore {
+    async fn pull(
+        &self,
+        reference: &Reference,
+        platform: Option<&Platform>,
+        credentials: Option<&Credentials>,
+        progress: Progress,
+    ) -> Result<Image, ImageError> {
+        Self::pull(self, reference, platform, credentials, progress).await
+    }
+
+    async fn load(&self, archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError> {
+        Self::load(self, archive).await
+    }
+
+    async fn resolve(&self, name: &str) -> Result<Image, ImageError> {
+        Self::resolve(self, name).await
+    }
+
+    async fn list(&self) -> Result<Vec<Image>, ImageError> {
+        Self::list(self).await
+    }
+
+    async fn tag(&self, source: &str, target: &Reference) -> Result<Image, ImageError> {
+        Self::tag(self, source, target).await
+    }
+
+    async fn remove(&self, name: &str, force: bool, in_use: &InUse) -> Result<Vec<Removal>, ImageError> {
+        Self::remove(self, name, force, in_use).await
+    }
+}
+
+/// The store's errors in the engine's terms; the texts are docker's already.
+impl From<ImageError> for crate::Error {
+    fn from(error: ImageError) -> Self {
+        use berth_image::ErrorKind as K;
+        let text = error.to_string();
+        match (error.kind(), error) {
+            (_, ImageError::NoSuchImage(name)) => Self::NoSuchImage(name),
+            (K::NotFound, _) => Self::NotFound(text),
+            (K::Conflict, _) => Self::ImageInUse(text),
+            (K::Unauthorized, _) => Self::Unauthorized(text),
+            (K::Invalid, _) => Self::InvalidParameter(text),
+            (K::Unavailable, _) => Self::Unavailable(text),
+            (K::Damaged | K::Internal, _) => Self::Internal(text),
+        }
+    }
+}

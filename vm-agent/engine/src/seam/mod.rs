@@ -1,0 +1,35 @@
+//! What the engine stands on, each as a trait: the runtime, images, root filesystems, the network, the host's ports
+//! and the clock. Each has its real form here and a fake in `crate::fake`.
+
+mod clock;
+mod images;
+mod network;
+mod ports;
+mod runtime;
+mod snapshots;
+
+pub use clock::{Clock, SystemClock};
+pub use images::{Images, InUse};
+pub use network::{AttachedNetwork, BridgeInfo, NetworkBackend};
+pub use ports::{PortPublisher, PublishError};
+pub use runtime::{ExitRecord, Liveness, Runtime, RuntimeError, StartError};
+pub use snapshots::Snapshotter;
+
+use std::sync::Arc;
+
+/// Everything the engine stands on.
+#[derive(Clone)]
+pub struct Seams {
+    /// Runs containers.
+    pub runtime: Arc<dyn Runtime>,
+    /// Knows images.
+    pub images: Arc<dyn Images>,
+    /// Gives a container its files.
+    pub snapshots: Arc<dyn Snapshotter>,
+    /// Puts a container on the network.
+    pub network: Arc<dyn NetworkBackend>,
+    /// Publishes ports on the host.
+    pub ports: Arc<dyn PortPublisher>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+}

@@ -1,0 +1,114 @@
+//! What is mounted in a container, in order.
+
+use super::{EtcFiles, text};
+use crate::{
+    Error, Result,
+    container::{Definition, HostConfig, MountKind, MountSpec},
+};
+use serde_json::{Value, json};
+
+/// Docker's size of `/dev/shm`, bytes.
+const SHM_SIZE: u64 = 64 << 20;
+
+/// The system's own mounts, the files in `/etc`, then volumes and tmpfs with a parent before what is below it. One of
+/// the user's takes the place of a default one at the same path.
+pub(super) fn of(definition: &Definition, etc: &EtcFiles) -> Result<Vec<Value>> {
+    let host = &definition.host;
+    let mut own: Vec<&MountSpec> = definition.mounts.iter().collect();
+    own.sort_by_key(|mount| mount.point.destination.split('/').filter(|part| !part.is_empty()).count());
+    let taken = |path: &str| own.iter().any(|mount| mount.point.destination == path);
+
+    let mut all: Vec<Value> = system(host)
+        .into_iter()
+        .filter(|mount| mount["destination"].as_str().is_none_or(|path| !taken(path)))
+        .collect();
+    for (destination, source) in etc.targets() {
+        if !taken(destination) {
+            let access = if host.read_only_rootfs { "ro" } else { "rw" };
+            all.push(json!({
+                "destination": destination, "type": "bind", "source": text(source)?,
+                "options": ["rbind", "rprivate", access],
+            }));
+        }
+    }
+    for mount in own {
+        let point = &mount.point;
+        all.push(match point.kind {
+            MountKind::Tmpfs => json!({
+                "destination": point.destination, "type": "tmpfs", "source": "tmpfs", "options": mount.tmpfs_options,
+            }),
+            MountKind::Volume | MountKind::Bind => json!({
+                "destination": point.destination, "type": "bind", "source": point.source,
+                "options": ["rbind", "rprivate", if point.rw { "rw" } else { "ro" }],
+            }),
+        });
+    }
+    Ok(all)
+}
+
+/// Docker's default mounts (moby `oci/defaults.go`).
+fn system(host: &HostConfig) -> Vec<Value> {
+    let shm = format!("size={}", if host.shm_size == 0 { SHM_SIZE } else { host.shm_size });
+    let mount = |destination: &str, kind: &str, source: &str, options: &[&str]| json!({ "destination": destination, "type": kind, "source": source, "options": options });
+    let mut all = vec![
+        mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
+        mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
+        mount(
+            "/dev/pts",
+            "devpts",
+            "devpts",
+            &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
+        ),
+        mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]),
+    ];
+    if host.ipc_mode == "host" {
+        all.push(mount("/dev/mqueue", "bind", "/dev/mqueue", &["rbind", "rprivate", "nosuid", "noexec", "nodev"]));
+        all.push(mount("/dev/shm", "bind", "/dev/shm", &["rbind", "rprivate", "nosuid", "noexec", "nodev"]));
+    } else {
+        all.push(mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
+        all.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]));
+    }
+    all
+}
+
+/// The options of a tmpfs: docker's defaults, then those asked for, checked against a list, since the kernel's own
+/// refusal would come at each start.
+pub(crate) fn tmpfs_options(asked: &str) -> Result<Vec<String>> {
+    const FLAGS: &[(&str, &str)] = &[
+        ("ro", "rw"),
+        ("nosuid", "suid"),
+        ("nodev", "dev"),
+        ("noexec", "exec"),
+        ("noatime", "atime"),
+        ("nodiratime", "diratime"),
+        ("relatime", "norelatime"),
+        ("strictatime", "nostrictatime"),
+        ("sync", "async"),
+    ];
+    let mut options: Vec<String> = ["noexec", "nosuid", "nodev"].map(str::to_owned).to_vec();
+    for option in asked.split(',').filter(|option| !option.is_empty()) {
+        let bad = || Error::InvalidParameter(format!("invalid tmpfs option [{option:?}]"));
+        if let Some((key, value)) = option.split_once('=') {
+            let known = match key {
+                "size" | "nr_inodes" | "nr_blocks" => is_size(value),
+                "mode" => !value.is_empty() && value.bytes().all(|b| (b'0'..=b'7').contains(&b)),
+                "uid" | "gid" => value.parse::<u32>().is_ok(),
+                _ => false,
+            };
+            if !known {
+                return Err(bad());
+            }
+        } else {
+            let pair = FLAGS.iter().find(|(one, other)| *one == option || *other == option).ok_or_else(bad)?;
+            options.retain(|have| have != pair.0 && have != pair.1);
+        }
+        options.push(option.to_owned());
+    }
+    Ok(options)
+}
+
+fn is_size(value: &str) -> bool {
+    let number = value.trim_end_matches(['k', 'K', 'm', 'M', 'g', 'G', '%']);
+    value.len() - number.len() <= 1 && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+}

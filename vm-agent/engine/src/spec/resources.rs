@@ -1,0 +1,182 @@
+//! Limits: of the control group and of the process.
+
+use crate::{
+    Error, Result,
+    container::{Resources, Ulimit},
+};
+use serde_json::{Map, Value, json};
+
+/// Docker's smallest memory limit, bytes.
+const LEAST_MEMORY: u64 = 6 << 20;
+/// The period that `--cpus` is expressed in, microseconds.
+const CPU_PERIOD: u64 = 100_000;
+/// Open files of a process, soft and hard: what servers expect of a container machine.
+const OPEN_FILES: u64 = 1 << 20;
+/// The limits setrlimit(2) knows.
+const LIMITS: &[&str] = &[
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+];
+
+/// The part of `linux.resources` that is asked for, with docker's device rules.
+pub(super) fn of(asked: &Resources) -> Value {
+    let mut all = Map::new();
+    all.insert("devices".to_owned(), devices());
+    let mut memory = Map::new();
+    if let Some(limit) = asked.memory {
+        memory.insert("limit".to_owned(), json!(limit));
+        // As docker: as much swap as memory unless said otherwise.
+        let swap =
+            asked.memory_swap.filter(|swap| *swap != 0).map_or_else(|| json!(limit.saturating_mul(2)), |s| json!(s));
+        memory.insert("swap".to_owned(), swap);
+    }
+    if let Some(reservation) = asked.memory_reservation {
+        memory.insert("reservation".to_owned(), json!(reservation));
+    }
+    let mut cpu = Map::new();
+    let mut set = |key: &str, value: Option<Value>| {
+        if let Some(value) = value {
+            cpu.insert(key.to_owned(), value);
+        }
+    };
+    set("shares", asked.cpu_shares.filter(|n| *n > 0).map(|n| json!(n)));
+    if let Some(nano) = asked.nano_cpus.filter(|n| *n > 0) {
+        set("period", Some(json!(CPU_PERIOD)));
+        set("quota", Some(json!(nano / (1_000_000_000 / CPU_PERIOD))));
+    } else {
+        set("period", asked.cpu_period.filter(|n| *n > 0).map(|n| json!(n)));
+        set("quota", asked.cpu_quota.filter(|n| *n > 0).map(|n| json!(n)));
+    }
+    set("cpus", asked.cpuset_cpus.as_ref().filter(|s| !s.is_empty()).map(|s| json!(s)));
+    set("mems", asked.cpuset_mems.as_ref().filter(|s| !s.is_empty()).map(|s| json!(s)));
+    for (key, part) in [("memory", memory), ("cpu", cpu)] {
+        if !part.is_empty() {
+            all.insert(key.to_owned(), Value::Object(part));
+        }
+    }
+    if let Some(limit) = asked.pids.filter(|n| *n > 0) {
+        all.insert("pids".to_owned(), json!({ "limit": limit }));
+    }
+    Value::Object(all)
+}
+
+/// Docker's device rules (moby `oci/defaults.go`): nothing, except the harmless ones.
+fn devices() -> Value {
+    let rule =
+        |major: i64, minor: i64| json!({ "allow": true, "type": "c", "major": major, "minor": minor, "access": "rwm" });
+    let mut rules = vec![json!({ "allow": false, "access": "rwm" })];
+    // zero, null, urandom, random, tty, console
+    rules.extend([(1, 5), (1, 3), (1, 9), (1, 8), (5, 0), (5, 1)].map(|(major, minor)| rule(major, minor)));
+    // fuse
+    rules.push(json!({ "allow": false, "type": "c", "major": 10, "minor": 229, "access": "rwm" }));
+    Value::Array(rules)
+}
+
+/// Refuses limits that the kernel would, in docker's words.
+pub(super) fn check(asked: &Resources, cpus: usize) -> Result<()> {
+    let bad = |why: String| Err(Error::InvalidParameter(why));
+    let limit = asked.memory.unwrap_or(0);
+    if limit != 0 && limit < LEAST_MEMORY {
+        return bad("Minimum memory limit allowed is 6MB".to_owned());
+    }
+    match asked.memory_swap {
+        Some(swap) if swap > 0 && limit == 0 => {
+            return bad("You should always set the Memory limit when using Memoryswap limit, see usage".to_owned());
+        }
+        Some(swap) if u64::try_from(swap).is_ok_and(|swap| swap != 0 && swap < limit) => {
+            return bad("Minimum memoryswap limit should be larger than memory limit, see usage".to_owned());
+        }
+        _ => {}
+    }
+    if asked.memory_reservation.is_some_and(|soft| limit != 0 && soft > limit) {
+        return bad("Minimum memory limit can not be less than memory reservation limit, see usage".to_owned());
+    }
+    if let Some(nano) = asked.nano_cpus.filter(|n| *n > 0) {
+        if asked.cpu_period.is_some_and(|n| n > 0) || asked.cpu_quota.is_some_and(|n| n > 0) {
+            return bad("conflicting options: Nano CPUs and CPU Period or Quota cannot both be set".to_owned());
+        }
+        let most = u64::try_from(cpus).unwrap_or(u64::MAX).saturating_mul(1_000_000_000);
+        if !(10_000_000..=most).contains(&nano) {
+            return bad(format!("range of CPUs is from 0.01 to {cpus}.00, as there are only {cpus} CPUs available"));
+        }
+    }
+    if asked.cpu_period.is_some_and(|n| n != 0 && !(1_000..=1_000_000).contains(&n)) {
+        return bad("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)".to_owned());
+    }
+    if asked.cpu_quota.is_some_and(|n| n > 0 && n < 1_000) {
+        return bad("CPU cfs quota can not be less than 1ms (i.e. 1000)".to_owned());
+    }
+    Ok(())
+}
+
+/// The process's limits: those asked for, and the number of open files.
+pub(super) fn rlimits(asked: &[Ulimit]) -> Result<Vec<Value>> {
+    let mut all = Vec::new();
+    for limit in asked {
+        if !LIMITS.contains(&limit.name.as_str()) {
+            return Err(Error::InvalidParameter(format!("invalid ulimit type: {}", limit.name)));
+        }
+        // A negative number is "unlimited", which is the largest number there is.
+        let value = |n: i64| u64::try_from(n).unwrap_or(u64::MAX);
+        if value(limit.soft) > value(limit.hard) {
+            let (soft, hard) = (limit.soft, limit.hard);
+            return Err(Error::InvalidParameter(format!(
+                "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+            )));
+        }
+        all.push(json!({ "type": format!("RLIMIT_{}", limit.name.to_uppercase()), "soft": value(limit.soft), "hard": value(limit.hard) }));
+    }
+    if !asked.iter().any(|limit| limit.name == "nofile") {
+        all.push(json!({ "type": "RLIMIT_NOFILE", "soft": OPEN_FILES, "hard": OPEN_FILES }));
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_expressed_as_the_kernel_takes_them() {
+        let asked = Resources {
+            memory: Some(64 << 20),
+            nano_cpus: Some(1_500_000_000),
+            pids: Some(100),
+            ..Resources::default()
+        };
+        let resources = of(&asked);
+        assert_eq!(resources["memory"], json!({ "limit": 64 << 20, "swap": 128 << 20 }));
+        assert_eq!(resources["cpu"], json!({ "period": 100_000, "quota": 150_000 }));
+        assert_eq!(resources["pids"], json!({ "limit": 100 }));
+        let none = of(&Resources { pids: Some(-1), ..Resources::default() });
+        assert!(none.get("pids").is_none() && none.get("memory").is_none() && none.get("cpu").is_none());
+    }
+
+    #[test]
+    fn limits_that_make_no_sense_are_refused_in_dockers_words() {
+        let said = |asked: Resources| check(&asked, 2).unwrap_err().to_string();
+        assert_eq!(said(Resources { memory: Some(1), ..Resources::default() }), "Minimum memory limit allowed is 6MB");
+        assert_eq!(
+            said(Resources { nano_cpus: Some(3_000_000_000), ..Resources::default() }),
+            "range of CPUs is from 0.01 to 2.00, as there are only 2 CPUs available"
+        );
+        let ulimit = Ulimit { name: "nofile".into(), soft: 20, hard: 10 };
+        assert!(rlimits(&[ulimit]).unwrap_err().to_string().starts_with("ulimit soft limit must be less"));
+        let unlimited = Ulimit { name: "core".into(), soft: 5, hard: -1 };
+        assert_eq!(rlimits(&[unlimited]).unwrap()[0]["hard"], json!(u64::MAX));
+    }
+}
