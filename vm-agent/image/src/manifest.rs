@@ -160,7 +160,7 @@ pub(crate) fn select<'a>(name: &str, index: &'a [Descriptor], platform: &Platfor
         (None, [only]) if only.platform.is_none() => Ok(only),
         _ => {
             let mut offered: Vec<String> =
-                index.iter().filter_map(|d| d.platform()).map(|platform| platform.to_string()).collect();
+                index.iter().filter_map(Descriptor::platform).map(|platform| platform.to_string()).collect();
             offered.dedup();
             let offered = if offered.is_empty() { "none".to_owned() } else { offered.join(", ") };
             Err(ImageError::NoMatchingPlatform { platform: platform.to_string(), name: name.to_owned(), offered })

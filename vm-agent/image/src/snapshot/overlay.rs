@@ -31,7 +31,8 @@ pub(super) fn unmount(target: &Path) -> Result<()> {
 fn detached(snapshot: &Snapshot) -> std::io::Result<OwnedFd> {
     let fs = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let set = |key: &str, value: &Path| {
-        fsconfig_set_string(fs.as_fd(), key, value).map_err(|errno| with_log(fs.as_fd(), errno))
+        let set = fsconfig_set_string(fs.as_fd(), key, value);
+        set.map_err(|errno| with_log(fs.as_fd(), errno, &format!("{key}={}: ", value.display())))
     };
     // Shown as the source in mountinfo, where tools look for docker's word.
     set("source", Path::new("overlay"))?;
@@ -42,13 +43,13 @@ fn detached(snapshot: &Snapshot) -> std::io::Result<OwnedFd> {
     set("workdir", &snapshot.work)?;
     // Inode indexes tie an upper directory to one mount for ever; a container mounts its own again and again.
     set("index", Path::new("off"))?;
-    fsconfig_create(fs.as_fd()).map_err(|errno| with_log(fs.as_fd(), errno))?;
+    fsconfig_create(fs.as_fd()).map_err(|errno| with_log(fs.as_fd(), errno, ""))?;
     Ok(fsmount(fs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty())?)
 }
 
 /// The kernel explains a refused option in the context's log, one message per read.
-fn with_log(fs: BorrowedFd<'_>, errno: Errno) -> std::io::Error {
-    let mut text = std::io::Error::from(errno).to_string();
+fn with_log(fs: BorrowedFd<'_>, errno: Errno, about: &str) -> std::io::Error {
+    let mut text = format!("{about}{}", std::io::Error::from(errno));
     let mut line = [0; 1024];
     let nonblocking = rustix::fs::fcntl_setfl(fs, OFlags::NONBLOCK).is_ok();
     while let (true, Ok(read @ 1..)) = (nonblocking, rustix::io::read(fs, &mut line)) {

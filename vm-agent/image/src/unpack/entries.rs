@@ -5,12 +5,22 @@
 //! the way to the next header (CVE-2025-62518).
 
 use super::UnpackError;
-use std::io::{BufRead, Read as _};
+use std::{io::BufRead, ops::Range};
 
 /// Bytes of a header, and what everything is padded to.
 const BLOCK: u64 = 512;
 /// Longest PAX record set or GNU long name, bytes. Linux takes no path over 4 KiB and no attribute over 64 KiB.
 const EXTENSION_MAX: u64 = 1 << 20;
+
+/// Where the numbers of a header are (`struct posix_header` in GNU tar's `tar.h`).
+const MODE: Range<usize> = 100..108;
+const UID: Range<usize> = 108..116;
+const GID: Range<usize> = 116..124;
+const SIZE: Range<usize> = 124..136;
+const MTIME: Range<usize> = 136..148;
+const CHECKSUM: Range<usize> = 148..156;
+const MAJOR: Range<usize> = 329..337;
+const MINOR: Range<usize> = 337..345;
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +86,7 @@ impl<R: BufRead> Entries<R> {
             (self.data, self.padding) = (0, 0);
             let Some(header) = self.header()? else { return Ok(None) };
             let kind = header.entry_type().as_byte();
-            let size = header.entry_size().map_err(|_| malformed("a size that is no number"))?;
+            let size = field(&header, SIZE)?;
             match kind {
                 b'x' => {
                     let records = self.extension(size)?;
@@ -160,12 +170,11 @@ impl<R: BufRead> Entries<R> {
         }
         let mut header = tar::Header::new_old();
         header.as_mut_bytes().copy_from_slice(&block);
-        let field = 148..156;
-        let sum: u32 =
-            block.iter().enumerate().map(|(at, &b)| if field.contains(&at) { 32 } else { u32::from(b) }).sum();
-        match header.cksum() {
-            Ok(cksum) if cksum == sum => Ok(Some(header)),
-            _ => Err(malformed("a header whose checksum is wrong")),
+        let byte = |(at, &byte): (usize, &u8)| if CHECKSUM.contains(&at) { 32 } else { u64::from(byte) };
+        let sum: u64 = block.iter().enumerate().map(byte).sum();
+        match field(&header, CHECKSUM) {
+            Ok(checksum) if checksum == sum => Ok(Some(header)),
+            _ => Err(malformed("a header whose checksum is wrong: it is no tar archive")),
         }
     }
 
@@ -238,24 +247,26 @@ impl Extension {
             _ => return Ok(None),
         };
         let link = self.link.take().or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
-        let owner = |pax: Option<u64>, plain: std::io::Result<u64>| {
-            let id = pax.map_or(plain, Ok).ok().and_then(|id| u32::try_from(id).ok());
+        let owner = |pax: Option<u64>, plain| {
+            let id = pax.map_or_else(|| field(header, plain), Ok)?;
             // The last number means "leave as it is" to the kernel.
-            id.filter(|&id| id != u32::MAX).ok_or_else(|| malformed("an owner that is none"))
+            u32::try_from(id).ok().filter(|&id| id != u32::MAX).ok_or_else(|| malformed("an owner that is none"))
         };
-        let device = |number: std::io::Result<Option<u32>>| {
-            number.map(Option::unwrap_or_default).map_err(|_| malformed("a device number that is none"))
-        };
+        let device =
+            |plain| u32::try_from(field(header, plain)?).map_err(|_| malformed("a device number that is none"));
         let is_device = matches!(kind, EntryKind::CharDevice | EntryKind::BlockDevice);
         Ok(Some(Entry {
             link: link.unwrap_or_default(),
-            mode: header.mode().map_err(|_| malformed("a mode that is none"))? & 0o7777,
-            uid: owner(self.uid, header.uid())?,
-            gid: owner(self.gid, header.gid())?,
-            mtime: self.mtime.unwrap_or_else(|| (i64::try_from(header.mtime().unwrap_or(0)).unwrap_or(0), 0)),
+            mode: u32::try_from(field(header, MODE)? & 0o7777).unwrap_or_default(),
+            uid: owner(self.uid, UID)?,
+            gid: owner(self.gid, GID)?,
+            mtime: match self.mtime {
+                Some(time) => time,
+                None => (field(header, MTIME)?.cast_signed(), 0),
+            },
             // Only files have data, whatever else the header says (as GNU tar and Go read it).
             size: if kind == EntryKind::File { self.size.unwrap_or(size) } else { 0 },
-            device: if is_device { (device(header.device_major())?, device(header.device_minor())?) } else { (0, 0) },
+            device: if is_device { (device(MAJOR)?, device(MINOR)?) } else { (0, 0) },
             xattrs: std::mem::take(&mut self.xattrs),
             path,
             kind,
@@ -265,6 +276,30 @@ impl Extension {
 
 fn malformed(what: &str) -> UnpackError {
     UnpackError::Archive(format!("the archive holds {what}"))
+}
+
+/// A number of a header: octal, where nothing at all is 0, or binary (GNU, two's complement of the whole field).
+fn field(header: &tar::Header, range: Range<usize>) -> Result<u64, UnpackError> {
+    let bad = || malformed("a number that is none");
+    let bytes = &header.as_bytes()[range];
+    let first = bytes[0];
+    if first & 0x80 != 0 {
+        // The first bit is the mark, the second the sign.
+        let sign = if first & 0x40 != 0 { 0xff } else { 0 };
+        let (high, low) = bytes.split_at(bytes.len() - 8);
+        let high_is_sign =
+            high.iter().enumerate().all(|(at, &b)| if at == 0 { b | 0x80 == sign | 0x80 } else { b == sign });
+        let mut value = low.iter().fold(0_u64, |value, &b| value << 8 | u64::from(b));
+        if high.is_empty() {
+            // Eight bytes in all: mark and value share the first.
+            value = if sign == 0 { value & (u64::MAX >> 1) } else { value };
+        }
+        return if high_is_sign { Ok(value) } else { Err(bad()) };
+    }
+    let text = bytes.split(|&b| b == 0).next().unwrap_or_default().trim_ascii();
+    let digits = text.iter().all(|b| (b'0'..=b'7').contains(b));
+    let text = std::str::from_utf8(text).ok().filter(|_| digits).ok_or_else(bad)?;
+    if text.is_empty() { Ok(0) } else { u64::from_str_radix(text, 8).map_err(|_| bad()) }
 }
 
 fn number(text: &[u8]) -> Result<u64, UnpackError> {
@@ -305,6 +340,7 @@ fn until_nul(mut bytes: Vec<u8>) -> Vec<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::io::Read as _;
 
     #[test]
     fn pax_times_keep_their_nanoseconds_on_both_sides_of_the_epoch() {
@@ -315,6 +351,24 @@ mod tests {
         for text in [&b""[..], b".", b"-", b"1.x", b"1e3"] {
             assert_eq!(time(text), None);
         }
+    }
+
+    #[test]
+    fn header_numbers_are_octal_or_binary_or_nothing() {
+        let with = |range: Range<usize>, bytes: &[u8]| {
+            let mut header = tar::Header::new_old();
+            header.as_mut_bytes()[range.start..range.start + bytes.len()].copy_from_slice(bytes);
+            field(&header, range).ok()
+        };
+        assert_eq!(with(SIZE, b"00000000644\0"), Some(0o644));
+        assert_eq!(with(SIZE, b"   644 "), Some(0o644));
+        assert_eq!(with(SIZE, b""), Some(0));
+        assert_eq!(with(SIZE, &[0x80, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0]), Some(16 << 30));
+        assert_eq!(with(UID, &[0x80, 0, 0, 0, 0, 0x1e, 0x84, 0x80]), Some(2_000_000));
+        assert_eq!(with(MTIME, &[0xff; 12]).map(u64::cast_signed), Some(-1));
+        assert_eq!(with(SIZE, b"8"), None);
+        assert_eq!(with(SIZE, b"-1"), None);
+        assert_eq!(with(SIZE, &[0x80, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]), None);
     }
 
     #[test]

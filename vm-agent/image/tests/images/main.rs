@@ -1,0 +1,14 @@
+//! The image store against a real registry server on loopback. Needs root (layers carry owners, devices and trusted
+//! attributes) and Debian's `docker-registry`.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod concurrent;
+mod fixture;
+mod load;
+mod misbehaving;
+mod proxy;
+mod pull;
+mod registry;
+mod remove;
+mod snapshot;
+mod speed;
