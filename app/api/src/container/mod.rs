@@ -4,4 +4,4 @@ mod options;
 mod row;
 
 pub use options::{LogChunk, LogOptions, RemoveOptions, WaitFor};
-pub use row::{ContainerRow, ContainerState, PortRow};
+pub use row::{ContainerRow, ContainerState, PortRow, url};

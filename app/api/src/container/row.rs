@@ -145,7 +145,7 @@ fn ports(mut reported: Vec<PortSummary>) -> Vec<PortRow> {
 
 /// Where a browser on this host finds a port that listens on `ips`.
 #[must_use]
-pub(crate) fn url(ips: &[String], port: u16) -> String {
+pub fn url(ips: &[String], port: u16) -> String {
     let on_loopback = |ip: &String| matches!(ip.as_str(), "127.0.0.1" | "::1" | "0.0.0.0" | "::");
     match ips.first() {
         Some(ip) if !ips.iter().any(on_loopback) => {

@@ -1,0 +1,122 @@
+//! Linux: `/proc` for the holder of a port, and the certificate authorities the administrator has added.
+
+use crate::ports::Holder;
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::Path,
+};
+
+/// Where Debian's and Fedora's administrators put authorities of their own; the public ones are in the guest.
+const ADDED_ROOTS: [&str; 2] = ["/usr/local/share/ca-certificates", "/etc/pki/ca-trust/source/anchors"];
+/// The kernel's tables of TCP sockets.
+const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+/// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`, as `/proc/net/tcp` prints it.
+const LISTEN: &str = "0A";
+
+/// The PEM files that were added to this system's trusted authorities.
+#[must_use]
+pub fn added_ca_roots() -> Vec<String> {
+    let mut files: Vec<_> = ADDED_ROOTS
+        .iter()
+        .filter_map(|folder| fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "crt" || extension == "pem"))
+        .collect();
+    files.sort();
+    files
+        .iter()
+        .filter_map(|path| fs::read_to_string(path).ok())
+        .filter(|text| text.contains("BEGIN CERTIFICATE"))
+        .collect()
+}
+
+/// The program that listens where `address` would: by its socket's inode in `/proc/net/tcp` and the descriptors of the
+/// processes this user may look into.
+#[must_use]
+pub fn port_holder(address: SocketAddr) -> Option<Holder> {
+    let tables: Vec<_> = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok()).collect();
+    let inodes: Vec<_> =
+        tables.iter().flat_map(|table| listeners(table, address)).map(|inode| format!("socket:[{inode}]")).collect();
+    if inodes.is_empty() {
+        return None;
+    }
+    let holds = |process: &Path| {
+        let descriptors = fs::read_dir(process.join("fd")).ok()?;
+        descriptors
+            .flatten()
+            .filter_map(|entry| fs::read_link(entry.path()).ok())
+            .find(|link| link.to_str().is_some_and(|link| inodes.iter().any(|inode| inode == link)))
+    };
+    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        holds(&entry.path())?;
+        let name = fs::read_to_string(entry.path().join("comm")).ok()?;
+        Some(Holder { name: name.trim().into(), pid })
+    })
+}
+
+/// Inodes of the listeners of a `/proc/net/tcp` table that are in the way of `address`.
+fn listeners(table: &str, address: SocketAddr) -> Vec<&str> {
+    let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    lines
+        .filter(|fields| fields.get(3) == Some(&LISTEN))
+        .filter(|fields| fields.get(1).and_then(|local| parse(local)).is_some_and(|local| in_the_way(local, address)))
+        .filter_map(|fields| fields.get(9).copied())
+        .collect()
+}
+
+fn in_the_way(local: SocketAddr, wanted: SocketAddr) -> bool {
+    // A listener on :: usually takes IPv4 too.
+    let any_v6 = local.ip() == IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+    local.port() == wanted.port()
+        && (local.ip() == wanted.ip()
+            || any_v6
+            || local.is_ipv4() == wanted.is_ipv4() && (local.ip().is_unspecified() || wanted.ip().is_unspecified()))
+}
+
+/// An address of `/proc/net/tcp`: words of 32 bits in the machine's byte order, then the port.
+fn parse(text: &str) -> Option<SocketAddr> {
+    let (ip, port) = text.split_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    let word = |at: usize| u32::from_str_radix(ip.get(at * 8..at * 8 + 8)?, 16).ok().map(u32::to_ne_bytes);
+    let ip = match ip.len() {
+        8 => IpAddr::from(Ipv4Addr::from(word(0)?)),
+        32 => {
+            let mut octets = [0; 16];
+            for (at, chunk) in octets.chunks_exact_mut(4).enumerate() {
+                chunk.copy_from_slice(&word(at)?);
+            }
+            IpAddr::from(Ipv6Addr::from(octets))
+        }
+        _ => return None,
+    };
+    Some(SocketAddr::new(ip, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_of_this_process_is_found_by_name() {
+        for ip in ["127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"] {
+            let Ok(listener) = std::net::TcpListener::bind(ip) else { continue };
+            let mut address = listener.local_addr().unwrap();
+            if address.ip().is_unspecified() && address.is_ipv4() {
+                address.set_ip(Ipv4Addr::LOCALHOST.into());
+            }
+            assert_eq!(port_holder(address).unwrap().pid, std::process::id(), "{ip}");
+            drop(listener);
+            assert_eq!(port_holder(address), None, "{ip}");
+        }
+    }
+
+    #[test]
+    fn nonsense_in_a_table_is_skipped() {
+        for text in ["", ":", "xyz:0050", "0100007F", "0100007:0050", "é00000000:0050"] {
+            assert_eq!(parse(text), None, "{text}");
+        }
+        assert!(listeners("header\n  0: 0100007F\n", "127.0.0.1:80".parse().unwrap()).is_empty());
+    }
+}

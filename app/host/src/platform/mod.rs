@@ -1,0 +1,32 @@
+//! What differs between operating systems: the local socket, signals, who holds a port, and the way of getting a VM.
+//! The only place of this crate with `cfg(target_os)`.
+
+#[cfg(unix)]
+mod unix;
+#[cfg(unix)]
+pub use unix::{Listener, end_signal, private_folder};
+
+#[cfg(windows)]
+mod windows;
+#[cfg(windows)]
+pub use windows::{Listener, end_signal, private_folder};
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(target_os = "linux")]
+pub use linux::{added_ca_roots, port_holder};
+
+#[cfg(not(target_os = "linux"))]
+mod other;
+#[cfg(not(target_os = "linux"))]
+pub use other::{added_ca_roots, port_holder};
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod qemu;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+pub use qemu::choose_driver;
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+mod no_driver;
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+pub use no_driver::choose_driver;
