@@ -1,0 +1,92 @@
+//! What changes is told to the window as it happens; the window never polls.
+
+use crate::tray::Tray;
+use berth_api::{Client, Error, MachineState, MachineStatus, Problem};
+use futures_util::{FutureExt as _, StreamExt as _};
+use serde::{Deserialize, Serialize};
+use std::{pin::pin, time::Duration};
+use tauri::{AppHandle, Manager as _};
+use tokio::task::JoinSet;
+
+/// How soon a lost berthd or engine is looked for again.
+const RETRY: Duration = Duration::from_millis(300);
+/// Events closer together than this are told as one: a project of 50 containers must not list 50 times.
+const GATHER: Duration = Duration::from_millis(40);
+
+/// The machine is in another state or at another step.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type, tauri_specta::Event)]
+pub(crate) struct MachineChanged(MachineStatus);
+
+/// The state of the machine cannot be told any more.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type, tauri_specta::Event)]
+pub(crate) struct MachineLost(Problem);
+
+/// A container was created, started, stopped, removed or renamed: the list is to be read again.
+#[derive(Clone, Debug, Serialize, Deserialize, specta::Type, tauri_specta::Event)]
+pub(crate) struct ContainersChanged;
+
+/// Follows the machine and its engine as long as the window lives.
+pub(crate) fn follow(app: AppHandle) {
+    tauri::async_runtime::spawn(async move {
+        let client = app.state::<Client>().inner().clone();
+        loop {
+            if let Ok(events) = client.events().await {
+                let ended = machine(&app, &client, events).await;
+                // Without a berthd the state is "stopped"; any other failure is worth a sentence.
+                match ended.and(client.status().await) {
+                    Ok(status) => tell(&app, status),
+                    Err(error) => emit(&app, MachineLost(error.into())),
+                }
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    });
+}
+
+/// Tells every state until berthd ends, and follows the engine while it runs.
+async fn machine(
+    app: &AppHandle,
+    client: &Client,
+    events: impl futures_util::Stream<Item = Result<MachineStatus, Error>>,
+) -> Result<(), Error> {
+    let mut events = pin!(events);
+    // Dropping the set ends what it runs.
+    let mut engine = JoinSet::new();
+    while let Some(status) = events.next().await {
+        let status = status?;
+        let running = status.state == MachineState::Running;
+        tell(app, status);
+        if !running {
+            engine.shutdown().await;
+        } else if engine.is_empty() {
+            engine.spawn(containers(app.clone(), client.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// Tells of every change to containers; after a break of the stream, once to make up for what was missed.
+async fn containers(app: AppHandle, client: Client) {
+    loop {
+        if let Ok(events) = client.engine_events() {
+            let mut events = pin!(events);
+            emit(&app, ContainersChanged);
+            while let Some(Ok(_)) = events.next().await {
+                tokio::time::sleep(GATHER).await;
+                while let Some(Some(Ok(_))) = events.next().now_or_never() {}
+                emit(&app, ContainersChanged);
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+fn tell(app: &AppHandle, status: MachineStatus) {
+    app.state::<Tray>().tell(status.state);
+    emit(app, MachineChanged(status));
+}
+
+fn emit(app: &AppHandle, event: impl tauri_specta::Event + Serialize + Clone) {
+    // It fails only while the window is being closed, when nobody listens.
+    drop(event.emit(app));
+}

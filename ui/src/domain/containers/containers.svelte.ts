@@ -1,0 +1,162 @@
+import type { ContainerRow, Problem, Stage, Welcome } from "$shared/bindings";
+import { m } from "$shared/messages/messages.js";
+import type { Outcome } from "$shared/outcome";
+import { SvelteMap } from "svelte/reactivity";
+
+/** What is being done to a container. */
+export type Work = "start" | "stop" | "remove";
+
+/** How containers are reached. */
+export interface ContainerLink {
+  list(): Promise<Outcome<ContainerRow[]>>;
+  start(id: string): Promise<Outcome<null>>;
+  stop(id: string): Promise<Outcome<null>>;
+  remove(id: string, force: boolean): Promise<Outcome<null>>;
+  runWelcome(onStage: (stage: Stage) => void): Promise<Outcome<Welcome>>;
+  openPage(url: string): Promise<Outcome<null>>;
+  /** Ends with the window. */
+  onChanged(hear: () => void): Promise<unknown>;
+}
+
+type Tell = (title: () => string, problem: Problem) => void;
+
+/** Whether it has processes, so that removing it ends something. */
+export function isLive(row: ContainerRow): boolean {
+  return row.state === "running" || row.state === "paused" || row.state === "restarting";
+}
+
+export class Containers {
+  #rows = $state.raw<readonly ContainerRow[]>();
+  #confirming = $state.raw<ContainerRow>();
+  #stage = $state<Stage>();
+  readonly #work = new SvelteMap<string, Work>();
+  readonly #link: ContainerLink;
+  readonly #tell: Tell;
+  /** Counts what made earlier answers old. */
+  #epoch = 0;
+  #reading: Promise<void> | undefined;
+  #again = false;
+
+  constructor(link: ContainerLink, tell: Tell) {
+    this.#link = link;
+    this.#tell = tell;
+  }
+
+  /** Newest first; nothing before the first answer. */
+  get rows(): readonly ContainerRow[] | undefined {
+    return this.#rows;
+  }
+
+  get running(): number {
+    return this.#rows?.filter((row) => row.state === "running").length ?? 0;
+  }
+
+  /** How many would be ended with the machine. */
+  get live(): number {
+    return this.#rows?.filter(isLive).length ?? 0;
+  }
+
+  /** The container a person is asked about. */
+  get confirming(): ContainerRow | undefined {
+    return this.#confirming;
+  }
+
+  /** How far the welcome container is, while it is being started. */
+  get stage(): Stage | undefined {
+    return this.#stage;
+  }
+
+  workOn(id: string): Work | undefined {
+    return this.#work.get(id);
+  }
+
+  async open(): Promise<void> {
+    await this.#link.onChanged(() => void this.refresh());
+  }
+
+  /** Reads the list. While one is being read, any number of calls lead to one more. */
+  refresh(): Promise<void> {
+    this.#again = true;
+    this.#reading ??= this.#readUntilFresh().finally(() => (this.#reading = undefined));
+    return this.#reading;
+  }
+
+  /** Forgets everything: the engine is gone. */
+  clear(): void {
+    this.#epoch += 1;
+    this.#rows = undefined;
+    this.#confirming = undefined;
+  }
+
+  start(row: ContainerRow): Promise<void> {
+    return this.#do(row, "start", this.#link.start, () => m.failed_container_start({ name: row.name }));
+  }
+
+  stop(row: ContainerRow): Promise<void> {
+    return this.#do(row, "stop", this.#link.stop, () => m.failed_container_stop({ name: row.name }));
+  }
+
+  /** Removes at once what does not run; asks first for what does. */
+  async remove(row: ContainerRow): Promise<void> {
+    if (isLive(row)) this.#confirming = row;
+    else await this.#remove(row, false);
+  }
+
+  async confirmRemove(): Promise<void> {
+    const row = this.#confirming;
+    this.#confirming = undefined;
+    if (row) await this.#remove(row, true);
+  }
+
+  cancelRemove(): void {
+    this.#confirming = undefined;
+  }
+
+  /** Runs the welcome container and opens its page. */
+  async runWelcome(): Promise<void> {
+    if (this.#stage) return;
+    this.#stage = "machine";
+    const outcome = await this.#link.runWelcome((stage) => (this.#stage = stage));
+    await this.refresh();
+    this.#stage = undefined;
+    if (outcome.status === "ok") await this.openPage(outcome.data.url);
+    else this.#tell(m.failed_welcome, outcome.error);
+  }
+
+  async openPage(url: string): Promise<void> {
+    const outcome = await this.#link.openPage(url);
+    if (outcome.status === "error") this.#tell(m.failed_open, outcome.error);
+  }
+
+  #remove(row: ContainerRow, force: boolean): Promise<void> {
+    const title = () => m.failed_container_remove({ name: row.name });
+    return this.#do(row, "remove", (id) => this.#link.remove(id, force), title);
+  }
+
+  /** One work at a time on one container; it shows as under way until the list tells its effect. */
+  async #do(
+    row: ContainerRow,
+    work: Work,
+    ask: (id: string) => Promise<Outcome<null>>,
+    title: () => string,
+  ): Promise<void> {
+    if (this.#work.has(row.id)) return;
+    this.#work.set(row.id, work);
+    const outcome = await ask(row.id);
+    await this.refresh();
+    this.#work.delete(row.id);
+    if (outcome.status === "error") this.#tell(title, outcome.error);
+  }
+
+  async #readUntilFresh(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      const epoch = this.#epoch;
+      const outcome = await this.#link.list();
+      if (epoch !== this.#epoch) continue;
+      if (outcome.status === "ok") this.#rows = outcome.data;
+      // A machine that stops meanwhile is shown as stopped; that the list is gone too is no news.
+      else if (outcome.error.code !== "machine-stopped") this.#tell(m.failed_containers_list, outcome.error);
+    }
+  }
+}
