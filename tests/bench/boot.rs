@@ -54,7 +54,7 @@ async fn bare() -> f64 {
         console_log: console.clone(),
         run_dir: folder.path().into(),
     };
-    let driver = berth_machine_qemu::QemuDriver::new();
+    let driver = berth_machine_qemu::QemuDriver::detect();
     let started = Instant::now();
     let vm = driver.boot(spec, &mut Timeline::default()).await.expect("the bare kernel boots");
     while !reads(&console) {
