@@ -7,6 +7,7 @@
 mod assemble;
 mod config;
 mod digest;
+mod erase;
 mod error;
 mod image;
 mod image_store;

@@ -4,6 +4,7 @@ mod overlay;
 
 use crate::{
     Result,
+    erase::erase,
     error::IoContext as _,
     store::{LayerRow, Layout},
 };
@@ -77,10 +78,7 @@ pub(crate) fn prepare(layout: &Layout, layers: &[LayerRow], dir: &Path) -> Resul
 pub(crate) fn delete(dir: &Path) -> Result<()> {
     for name in ["upper", "work"] {
         let path = dir.join(name);
-        match std::fs::remove_dir_all(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).at("delete", &path),
-            _ => {}
-        }
+        erase(&path).at("delete", &path)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ mod plan;
 use crate::{
     Digest, ImageError, LayerProgress, Result,
     layer::{self, Applied, Expected, Target},
-    store::{NewLayer, NewTree, Store, Twin},
+    store::{NewLayer, NewTree, Scratch, Store, Twin},
     turns::{Turn, Turns},
     unpack,
 };
@@ -52,7 +52,7 @@ enum FreshLayer {
     /// Its files are another layer's, which must not be collected before this one's row is written.
     Twin(Twin, Lease),
     Applied {
-        dir: tempfile::TempDir,
+        dir: Scratch,
         applied: Applied,
     },
 }

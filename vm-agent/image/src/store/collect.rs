@@ -1,7 +1,7 @@
 //! What nothing needs any more: rows go first, then files.
 
 use super::{State, Store};
-use crate::{Digest, Result, error::IoContext as _};
+use crate::{Digest, Result, erase::erase, error::IoContext as _};
 use rusqlite::Transaction;
 use std::{collections::HashSet, path::Path};
 
@@ -31,7 +31,7 @@ impl Store {
             self.bury(&garbage, scratch.path())?;
         }
         // Deleting a tree takes long; nobody waits for it.
-        scratch.close().at("delete", self.layout.tmp())
+        scratch.close()
     }
 
     /// Moves the files of `garbage` to `grave`; the caller holds the lock and deletes the grave without it.
@@ -51,7 +51,8 @@ impl Store {
     pub(super) fn sweep(&self) -> Result<()> {
         let tmp = self.layout.tmp();
         for entry in std::fs::read_dir(&tmp).at("read", &tmp)? {
-            delete(&entry.at("read", &tmp)?.path())?;
+            let path = entry.at("read", &tmp)?.path();
+            erase(&path).at("delete", &path)?;
         }
         self.collect()?;
         let state = self.lock();
@@ -64,7 +65,7 @@ impl Store {
                 let entry = entry.at("read", &dir)?;
                 let digest = entry.file_name().to_str().and_then(Digest::from_hex);
                 if digest.is_none_or(|digest| !known.contains(&digest)) {
-                    delete(&entry.path())?;
+                    erase(&entry.path()).at("delete", entry.path())?;
                 }
             }
         }
@@ -125,10 +126,4 @@ fn ignore_missing(result: std::io::Result<()>) -> std::io::Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
-}
-
-fn delete(path: &Path) -> Result<()> {
-    let is_dir = path.symlink_metadata().at("read", path)?.is_dir();
-    let result = if is_dir { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-    result.at("delete", path)
 }

@@ -1,7 +1,7 @@
 //! From finished to durable: one flush of the filesystem covers everything that was finished before it began, so pulls
 //! that end together share it.
 
-use super::{State, Store};
+use super::{Scratch, State, Store};
 use crate::{Digest, ImageError, Reference, Result, error::IoContext as _};
 use rusqlite::params;
 use std::{
@@ -31,7 +31,7 @@ pub(crate) enum NewTree {
     /// Those of a stored layer of the same content.
     Shared(Digest),
     /// In `dir/diff`, to be moved to their place; the blob in `dir/blob` unless it is stored already.
-    Made { dir: tempfile::TempDir, blob_size: u64, shareable: bool },
+    Made { dir: Scratch, blob_size: u64, shareable: bool },
 }
 
 /// An image whose layers are stored.

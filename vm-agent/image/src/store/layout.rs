@@ -1,5 +1,6 @@
 //! Where things lie in the store's directory.
 
+use super::Scratch;
 use crate::{Digest, Result, error::IoContext as _};
 use std::path::{Path, PathBuf};
 
@@ -54,8 +55,8 @@ impl Layout {
         self.root.join("empty")
     }
 
-    /// A fresh directory for something in the making, deleted when dropped.
-    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir> {
-        tempfile::tempdir_in(self.tmp()).at("create a directory in", self.tmp())
+    /// A fresh directory for something in the making.
+    pub(crate) fn scratch(&self) -> Result<Scratch> {
+        Scratch::new(&self.tmp())
     }
 }

@@ -9,12 +9,14 @@ mod commit;
 mod layout;
 mod query;
 mod removal;
+mod scratch;
 
 use crate::{Digest, ImageError, Result, error::IoContext as _};
 pub(crate) use commit::{NewImage, NewLayer, NewTree};
 pub(crate) use layout::Layout;
 pub(crate) use query::{LayerRow, Twin};
 use rusqlite::Connection;
+pub(crate) use scratch::Scratch;
 use std::{
     collections::HashMap,
     path::Path,

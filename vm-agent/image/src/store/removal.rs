@@ -1,7 +1,7 @@
 //! Taking names off images and deleting images, by docker's rules and in its words.
 
 use super::{Store, collect::Garbage};
-use crate::{Digest, ImageError, ImageUse, Reference, Removal, Result, error::IoContext as _};
+use crate::{Digest, ImageError, ImageUse, Reference, Removal, Result};
 use rusqlite::{Transaction, params};
 
 impl Store {
@@ -21,7 +21,7 @@ impl Store {
             }
             self.bury(&garbage, scratch.path())?;
         }
-        scratch.close().at("delete", self.layout.tmp())?;
+        scratch.close()?;
         Ok(removals)
     }
 

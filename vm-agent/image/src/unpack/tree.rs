@@ -4,7 +4,10 @@ use super::{
     UnpackError, Unpacked,
     entries::{Entries, Entry, EntryKind},
 };
-use crate::rooted::{self, Root};
+use crate::{
+    erase::erase_at,
+    rooted::{self, Root},
+};
 use rustix::{
     fs::{
         AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown,
@@ -73,8 +76,8 @@ impl Tree {
             return self.directory(&path, above, name, entry);
         }
         self.enter(above, &path)?;
-        if let Some(old) = self.existing(&path, name)? {
-            self.remove(&path, name, &old)?;
+        if self.existing(&path, name)?.is_some() {
+            erase_at(self.dir(), name).map_err(|e| failed(&path, e))?;
         }
         match entry.kind {
             EntryKind::File => self.file(&path, name, entry, entries),
@@ -100,10 +103,8 @@ impl Tree {
         let fail = |errno| failed(path, errno);
         let old = self.existing(path, name)?;
         let stays = old.as_ref().is_some_and(|old| FileType::from_raw_mode(old.st_mode) == FileType::Directory);
-        if let (Some(old), false) = (&old, stays) {
-            self.remove(path, name, old)?;
-        }
         if !stays {
+            erase_at(self.dir(), name).map_err(fail)?;
             mkdirat(self.dir(), name, Mode::RWXU).map_err(fail)?;
         }
         let dir = open_dir(self.dir(), name).map_err(fail)?;
@@ -196,15 +197,6 @@ impl Tree {
         utimensat(self.dir(), name, &times(entry.mtime), AtFlags::SYMLINK_NOFOLLOW).map_err(fail)
     }
 
-    fn remove(&mut self, path: &[u8], name: &[u8], old: &Stat) -> Result<(), UnpackError> {
-        let result = if FileType::from_raw_mode(old.st_mode) == FileType::Directory {
-            remove_dir(self.dir(), name)
-        } else {
-            unlinkat(self.dir(), name, AtFlags::empty())
-        };
-        result.map_err(|e| failed(path, e))
-    }
-
     /// Makes `above` the current parent, creating what is missing of it.
     fn enter(&mut self, above: &[u8], path: &[u8]) -> Result<(), UnpackError> {
         if self.parent.as_ref().is_some_and(|parent| parent.path == above) {
@@ -222,36 +214,51 @@ impl Tree {
         self.parent.take().map_or(Ok(()), |old| futimens(&old.dir, &old.times)).map_err(|e| failed(path, e))
     }
 
-    /// Opens the directory `path`, creating what is missing of it.
+    /// Opens the directory `path`, creating what is missing of it. Names that a stranger chose may be thousands of levels
+    /// deep: nothing here recurses, and one descriptor is held at a time.
     fn reach(&mut self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        match (self.root.dir(path), rooted::split(path)) {
-            (Err(Errno::NOENT | Errno::NOTDIR), Some((above, name))) => {
-                let parent = self.reach(above)?;
-                let before = fstat(&parent)?;
-                let hidden = match statat(&parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-                    Err(Errno::NOENT) => false,
-                    Ok(stat) if is_whiteout(&stat) => {
-                        unlinkat(&parent, name, AtFlags::empty())?;
-                        true
-                    }
-                    // A dangling link or a file in the place of a directory.
-                    Ok(_) => return Err(Errno::NOTDIR),
-                    Err(errno) => return Err(errno),
-                };
-                mkdirat(&parent, name, Mode::from_raw_mode(0o755))?;
-                let dir = open_dir(&parent, name)?;
-                // mkdirat's mode went through the umask.
-                fchmod(&dir, Mode::from_raw_mode(0o755))?;
-                if hidden {
-                    set_opaque(&dir)?;
-                } else if self.out.implicit.len() < IMPLICIT_MAX {
-                    self.out.implicit.insert(path.to_vec());
-                }
-                futimens(&parent, &kept(&before))?;
-                Ok(dir)
+        let mut known = path;
+        let mut dir = loop {
+            match (self.root.dir(known), rooted::split(known)) {
+                (Err(Errno::NOENT | Errno::NOTDIR), Some((above, _))) => known = above,
+                (answer, _) => break answer?,
             }
-            (answer, _) => answer,
+        };
+        let mut made = known.len();
+        while made < path.len() {
+            let rest = &path[made..];
+            let start = made + usize::from(rest[0] == b'/');
+            let end = path[start..].iter().position(|&b| b == b'/').map_or(path.len(), |len| start + len);
+            dir = self.make_implicit(&dir, &path[start..end], &path[..end])?;
+            made = end;
         }
+        Ok(dir)
+    }
+
+    /// Makes a directory that the archive uses and has not described yet.
+    fn make_implicit(&mut self, parent: &OwnedFd, name: &[u8], path: &[u8]) -> Result<OwnedFd, Errno> {
+        let before = fstat(parent)?;
+        let hidden = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => false,
+            Ok(stat) if is_whiteout(&stat) => {
+                unlinkat(parent, name, AtFlags::empty())?;
+                true
+            }
+            // A dangling link or a file in the place of a directory.
+            Ok(_) => return Err(Errno::NOTDIR),
+            Err(errno) => return Err(errno),
+        };
+        mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
+        let dir = open_dir(parent, name)?;
+        // mkdirat's mode went through the umask.
+        fchmod(&dir, Mode::from_raw_mode(0o755))?;
+        if hidden {
+            set_opaque(&dir)?;
+        } else if self.out.implicit.len() < IMPLICIT_MAX {
+            self.out.implicit.insert(path.to_vec());
+        }
+        futimens(parent, &kept(&before))?;
+        Ok(dir)
     }
 }
 
@@ -317,25 +324,6 @@ fn times((tv_sec, nanos): (i64, u32)) -> Timestamps {
 fn kept(stat: &Stat) -> Timestamps {
     let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
     times((stat.st_mtime, nanos))
-}
-
-/// Removes a directory of this layer that a later entry replaces, without following anything.
-fn remove_dir(parent: &OwnedFd, name: &[u8]) -> Result<(), Errno> {
-    let dir = open_dir(parent, name)?;
-    for entry in rustix::fs::Dir::read_from(&dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if matches!(name, b"." | b"..") {
-            continue;
-        }
-        let stat = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-            remove_dir(&dir, name)?;
-        } else {
-            unlinkat(&dir, name, AtFlags::empty())?;
-        }
-    }
-    unlinkat(parent, name, AtFlags::REMOVEDIR)
 }
 
 fn shown(path: &[u8]) -> String {
