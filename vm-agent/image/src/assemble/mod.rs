@@ -186,7 +186,7 @@ impl Assembly {
         let applied = blocking(move || {
             let (_alive, _slot, _twin) = (alive, slot, twin);
             let dir = store.layout.scratch()?;
-            let target = Target { blob: copy.then(|| dir.path().join("blob")), tree: dir.path().join("diff") };
+            let target = Target { blob: copy.then(|| dir.path().join("blob")), tree: dir.path().join("tree/diff") };
             let verified = {
                 let reports = reports.clone();
                 move || {
@@ -238,7 +238,7 @@ fn settle(store: &Store, plans: &[Plan], mut below: Vec<PathBuf>, ready: Vec<Mad
                 (twin.blob, twin.size, NewTree::Shared(twin.tree), twin.describes_root)
             }
             FreshLayer::Applied { dir, applied } => {
-                let diff = dir.path().join("diff");
+                let diff = dir.path().join("tree/diff");
                 let upwards: Vec<PathBuf> = below.iter().rev().cloned().collect();
                 unpack::inherit(&diff, &applied.unpacked.implicit, &upwards).at("complete", &diff)?;
                 below.push(diff);
@@ -258,7 +258,7 @@ fn settle(store: &Store, plans: &[Plan], mut below: Vec<PathBuf>, ready: Vec<Mad
             matches!(own.tree, NewTree::Made { .. }).then(|| store.layout.diff(&plan.chain_id))
         })
         .collect();
-    store.commit_layers(layers)?;
+    store.commit_layers(&layers)?;
     // What was in a scratch directory has moved to its place.
     for (path, moved) in below[first..].iter_mut().zip(made) {
         if let Some(moved) = moved {

@@ -23,6 +23,8 @@ use tokio::sync::Mutex;
 
 /// For a connection to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
+/// For a TLS answer from the user's own loopback, before plain HTTP is tried.
+const LOOPBACK_TLS_TIMEOUT: Duration = Duration::from_secs(3);
 /// For the next bytes of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 /// Hops that a request may be sent on.
@@ -117,7 +119,12 @@ impl Session {
             url.map_err(|e| ImageError::Malformed(format!("the registry {authority}: {e}")))
         };
         let base = url("https")?;
-        let (base, response) = match client.send(&base, |request| request, Method::GET).await {
+        let ask = |request: RequestBuilder| match origin::is_loopback(&base) {
+            // What speaks no TLS may wait for more of what it does not understand.
+            true => request.timeout(LOOPBACK_TLS_TIMEOUT),
+            false => request,
+        };
+        let (base, response) = match client.send(&base, ask, Method::GET).await {
             Ok(response) => (base, response),
             Err(_) if origin::is_loopback(&base) => {
                 let base = url("http")?;

@@ -1,14 +1,12 @@
-//! From finished to durable: one flush of the filesystem covers everything that was finished before it began, so pulls
-//! that end together share it.
+//! From finished to durable: files to their place, one flush of the filesystem, then the rows. Whatever has no row yet
+//! is rubbish to everyone else, so it may lie in its place before it is durable.
 
 use super::{Scratch, State, Store};
-use crate::{Digest, ImageError, Reference, Result, error::IoContext as _};
+use crate::{Digest, ImageError, Reference, Result, erase::erase, error::IoContext as _};
 use rusqlite::params;
 use std::{
-    fs::File,
-    io::Write as _,
-    path::{Path, PathBuf},
-    sync::{Condvar, Mutex, PoisonError},
+    io::{self, Write as _},
+    path::Path,
 };
 
 /// A layer whose files are complete in a scratch directory, or are those of another layer.
@@ -30,7 +28,7 @@ pub(crate) struct NewLayer {
 pub(crate) enum NewTree {
     /// Those of a stored layer of the same content.
     Shared(Digest),
-    /// In `dir/diff`, to be moved to their place; the blob in `dir/blob` unless it is stored already.
+    /// In `dir/tree/diff`, to be moved to their place; the blob in `dir/blob` unless it is stored already.
     Made { dir: Scratch, blob_size: u64, shareable: bool },
 }
 
@@ -47,105 +45,77 @@ pub(crate) struct NewImage<'a> {
     pub(crate) now: i64,
 }
 
-/// Flushes in flight: `done` counts those that ended, `running` is set while one is under way.
-#[derive(Debug, Default)]
-pub(super) struct Queue {
-    turns: Mutex<Turns>,
-    turned: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Turns {
-    running: bool,
-    started: u64,
-    done: u64,
-}
-
-impl Queue {
-    /// Returns when a flush that began after this call has ended; runs it itself when nobody does.
-    fn flush(&self, dir: &Path) -> Result<()> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        // One that already runs may have passed this caller's files by.
-        let wanted = turns.started + 1;
-        loop {
-            if turns.done >= wanted {
-                return Ok(());
-            }
-            if !turns.running {
-                turns.running = true;
-                turns.started += 1;
-                let turn = turns.started;
-                drop(turns);
-                let result = File::open(dir).and_then(|dir| Ok(rustix::fs::syncfs(&dir)?));
-                turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-                turns.running = false;
-                if result.is_ok() {
-                    turns.done = turn;
-                }
-                self.turned.notify_all();
-                result.at("flush", dir)?;
-                continue;
-            }
-            turns = self.turned.wait(turns).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
 impl Store {
     /// Makes finished layers durable and known, lowest first.
-    pub(crate) fn commit_layers(&self, layers: Vec<NewLayer>) -> Result<()> {
-        if layers.iter().any(|layer| matches!(layer.tree, NewTree::Made { .. })) {
-            self.queue.flush(&self.layout.tmp())?;
-        }
-        let mut state = self.lock();
-        for layer in &layers {
+    pub(crate) fn commit_layers(&self, layers: &[NewLayer]) -> Result<()> {
+        let mut placed = false;
+        for layer in layers {
             if let NewTree::Made { dir, .. } = &layer.tree {
-                self.place(dir.path(), &layer.chain_id, &layer.blob)?;
+                self.place_blob(dir.path(), &layer.blob)?;
+                self.place_tree(dir.path(), &layer.chain_id)?;
+                placed = true;
             }
         }
-        sync_dir(&self.layout.layers())?;
-        sync_dir(&self.layout.blobs())?;
+        if placed {
+            self.flushes.flush(&self.layout.tmp())?;
+        }
+        let mut state = self.lock();
+        for layer in layers {
+            if let NewTree::Made { dir, .. } = &layer.tree
+                && self.place_blob(dir.path(), &layer.blob)?
+            {
+                // It went with another layer in the meantime.
+                self.flushes.flush(&self.layout.tmp())?;
+            }
+        }
         let tx = state.db.transaction()?;
-        for layer in &layers {
+        for layer in layers {
             insert_layer(&tx, layer)?;
         }
         Ok(tx.commit()?)
     }
 
-    /// Moves a finished layer to its place. What lies there has no row, and is what a failed commit left.
-    fn place(&self, dir: &Path, chain_id: &Digest, blob: &Digest) -> Result<()> {
-        let made = dir.join("blob");
-        if made.exists() {
-            let place = self.layout.blob(blob);
-            std::fs::rename(&made, &place).at("move a blob to", &place)?;
+    /// Gives a finished blob its place too, unless one is there, and tells whether it did.
+    fn place_blob(&self, dir: &Path, blob: &Digest) -> Result<bool> {
+        let (made, place) = (dir.join("blob"), self.layout.blob(blob));
+        match std::fs::hard_link(&made, &place) {
+            Ok(()) => Ok(true),
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            // It came from the store itself.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && place.exists() => Ok(false),
+            Err(e) => Err(e).at("place a blob at", &place),
         }
-        let place = self.layout.tree(chain_id);
-        let rubbish = dir.join("old");
-        match std::fs::rename(&place, &rubbish) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).at("clear", &place),
-            _ => {}
-        }
-        std::fs::create_dir(&place).at("create", &place)?;
-        std::fs::rename(dir.join("diff"), place.join("diff")).at("move a layer to", &place)?;
-        sync_dir(&place)
     }
 
-    /// Makes an image durable and known, with its names. Whether the tags among them meant it before is returned.
+    /// Moves a finished layer to its place. What lies there has no row: its chain id is this caller's turn.
+    fn place_tree(&self, dir: &Path, chain_id: &Digest) -> Result<()> {
+        let place = self.layout.tree(chain_id);
+        erase(&place).at("clear", &place)?;
+        std::fs::rename(dir.join("tree"), &place).at("move a layer to", &place)
+    }
+
+    /// Makes an image durable and known, with its names. Whether its tags meant it before is returned.
     pub(crate) fn commit_image(&self, image: &NewImage<'_>) -> Result<(Digest, bool)> {
         let id = Digest::of(image.config);
-        let manifest = image.manifests.first().map(|bytes| Digest::of(bytes));
+        let blobs = || std::iter::once(image.config).chain(image.manifests.iter().copied());
+        for bytes in blobs() {
+            self.write_blob(bytes)?;
+        }
+        self.flushes.flush(&self.layout.tmp())?;
         let mut state = self.lock();
-        let mut blobs = vec![(id, image.config.len())];
-        self.write_blob(image.config)?;
-        for bytes in &image.manifests {
-            blobs.push((self.write_blob(bytes)?, bytes.len()));
+        let mut again = false;
+        for bytes in blobs() {
+            // It went with another image in the meantime.
+            again |= self.write_blob(bytes)?;
         }
-        sync_dir(&self.layout.blobs())?;
+        if again {
+            self.flushes.flush(&self.layout.tmp())?;
+        }
         let tx = state.db.transaction()?;
-        for (digest, size) in blobs {
-            let sql = "INSERT INTO blob (digest, size) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            tx.prepare_cached(sql)?.execute(params![digest, size])?;
+        for bytes in blobs() {
+            insert_blob(&tx, &Digest::of(bytes), bytes.len() as u64)?;
         }
+        let manifest = image.manifests.first().map(|bytes| Digest::of(bytes));
         // A manifest from a registry says more than the archive it may have come from first.
         let sql = "INSERT INTO image (id, manifest, top, stored_at) VALUES (?1, ?2, ?3, ?4)
             ON CONFLICT (id) DO UPDATE SET manifest = coalesce(excluded.manifest, manifest)";
@@ -184,24 +154,30 @@ impl Store {
         State::chain(&state, top.as_ref())
     }
 
-    /// Writes a small blob to its place, durably but for the directory's own entry.
-    fn write_blob(&self, bytes: &[u8]) -> Result<Digest> {
-        let digest = Digest::of(bytes);
-        let place = self.layout.blob(&digest);
+    /// Writes a small blob to its place unless it is there, and tells whether it did. What is damaged is replaced.
+    fn write_blob(&self, bytes: &[u8]) -> Result<bool> {
+        let place = self.layout.blob(&Digest::of(bytes));
+        if std::fs::read(&place).is_ok_and(|there| there == bytes) {
+            return Ok(false);
+        }
         let mut file = tempfile::NamedTempFile::new_in(self.layout.tmp()).at("create a file in", self.layout.tmp())?;
-        let path: PathBuf = file.path().to_owned();
-        file.write_all(bytes).and_then(|()| file.as_file().sync_all()).at("write", &path)?;
-        file.persist(&place).map_err(|e| e.error).at("move a blob to", &place)?;
-        Ok(digest)
+        file.write_all(bytes).at("write", file.path())?;
+        file.persist(&place).map_err(|e| e.error).at("place a blob at", &place)?;
+        Ok(true)
     }
+}
+
+fn insert_blob(tx: &rusqlite::Transaction<'_>, digest: &Digest, size: u64) -> Result<()> {
+    let sql = "INSERT INTO blob (digest, size) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    tx.prepare_cached(sql)?.execute(params![digest, size])?;
+    Ok(())
 }
 
 fn insert_layer(tx: &rusqlite::Transaction<'_>, layer: &NewLayer) -> Result<()> {
     let (tree, shareable) = match &layer.tree {
         NewTree::Shared(tree) => (*tree, true),
         NewTree::Made { shareable, blob_size, .. } => {
-            let sql = "INSERT INTO blob (digest, size) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            tx.prepare_cached(sql)?.execute(params![layer.blob, blob_size])?;
+            insert_blob(tx, &layer.blob, *blob_size)?;
             (layer.chain_id, *shareable)
         }
     };
@@ -236,8 +212,4 @@ fn insert_name(tx: &rusqlite::Transaction<'_>, name: &Reference, id: &Digest, no
         tx.prepare_cached(sql)?.execute(params![repository, name.tag(), id, now])?;
     }
     Ok(same)
-}
-
-pub(super) fn sync_dir(path: &Path) -> Result<()> {
-    File::open(path).and_then(|dir| dir.sync_all()).at("flush", path)
 }

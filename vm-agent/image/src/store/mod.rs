@@ -6,6 +6,7 @@
 
 mod collect;
 mod commit;
+mod flush;
 mod layout;
 mod query;
 mod removal;
@@ -32,8 +33,7 @@ pub(crate) struct Store {
     pub(crate) layout: Layout,
     /// Held while files move in or out of their final place, so that rows and files agree for everyone who holds it.
     state: Mutex<State>,
-    /// Turns of those who make things durable, see `commit`.
-    queue: commit::Queue,
+    flushes: flush::Flushes,
 }
 
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Store {
         let layout = Layout::create(root)?;
         let db = open_database(&layout.database())?;
         let state = Mutex::new(State { db, leases: HashMap::new() });
-        let store = Self { layout, state, queue: commit::Queue::default() };
+        let store = Self { layout, state, flushes: flush::Flushes::default() };
         store.sweep()?;
         Ok(store)
     }

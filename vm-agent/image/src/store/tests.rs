@@ -22,8 +22,8 @@ impl Fixture {
     /// A layer as an unpacker leaves it.
     fn layer(&self, name: &str, parent: Option<&str>) -> NewLayer {
         let dir = self.store.layout.scratch().unwrap();
-        fs::create_dir(dir.path().join("diff")).unwrap();
-        fs::write(dir.path().join("diff/file"), FILES).unwrap();
+        fs::create_dir_all(dir.path().join("tree/diff")).unwrap();
+        fs::write(dir.path().join("tree/diff/file"), FILES).unwrap();
         fs::write(dir.path().join("blob"), name).unwrap();
         NewLayer {
             chain_id: digest(&format!("chain {name}")),
@@ -56,7 +56,7 @@ impl Fixture {
 #[test]
 fn what_a_crash_left_is_deleted_and_what_counts_is_kept() {
     let test = fixture();
-    test.store.commit_layers(vec![test.layer("a", None)]).unwrap();
+    test.store.commit_layers(&[test.layer("a", None)]).unwrap();
     let id = test.image("{}", Some("a"), Some("app:v1"));
     let root = test.dir.path().to_owned();
     // Killed while unpacking, between the move and the row, while downloading, and while deleting.
@@ -81,7 +81,7 @@ fn a_layer_without_an_image_lives_as_long_as_its_lease() {
     let test = fixture();
     let chain_id = digest("chain a");
     test.store.lease(&[chain_id]);
-    test.store.commit_layers(vec![test.layer("a", None)]).unwrap();
+    test.store.commit_layers(&[test.layer("a", None)]).unwrap();
     test.store.collect().unwrap();
     assert_eq!(test.names("layers"), 1);
     test.store.release(&[chain_id]);
@@ -92,22 +92,22 @@ fn a_layer_without_an_image_lives_as_long_as_its_lease() {
 #[test]
 fn a_row_is_never_written_for_a_layer_whose_parent_is_missing() {
     let test = fixture();
-    assert!(test.store.commit_layers(vec![test.layer("b", Some("a"))]).is_err());
+    assert!(test.store.commit_layers(&[test.layer("b", Some("a"))]).is_err());
     assert!(test.store.chain(Some(&digest("chain b"))).unwrap().is_empty());
     // What the failed commit moved into place does not hinder the next.
-    test.store.commit_layers(vec![test.layer("a", None), test.layer("b", Some("a"))]).unwrap();
+    test.store.commit_layers(&[test.layer("a", None), test.layer("b", Some("a"))]).unwrap();
     assert_eq!(test.store.chain(Some(&digest("chain b"))).unwrap().len(), 2);
 }
 
 #[test]
 fn a_shared_tree_goes_with_its_last_layer() {
     let test = fixture();
-    test.store.commit_layers(vec![test.layer("a", None)]).unwrap();
+    test.store.commit_layers(&[test.layer("a", None)]).unwrap();
     let twin = test.store.lease_twin(&digest("diff a")).unwrap().unwrap();
     let mut shared = test.layer("a2", None);
     shared.blob = twin.blob;
     shared.tree = NewTree::Shared(twin.tree);
-    test.store.commit_layers(vec![shared]).unwrap();
+    test.store.commit_layers(&[shared]).unwrap();
     test.store.release(&[twin.chain_id]);
     let (one, two) = (test.image("{}", Some("a"), Some("one")), test.image("{ }", Some("a2"), Some("two")));
     test.store.remove("one", &one, false, None).unwrap();

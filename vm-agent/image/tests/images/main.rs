@@ -11,4 +11,3 @@ mod pull;
 mod registry;
 mod remove;
 mod snapshot;
-mod speed;

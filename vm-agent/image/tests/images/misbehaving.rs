@@ -166,6 +166,10 @@ mod challenge {
         let mut request = Vec::new();
         while !request.ends_with(b"\r\n\r\n") {
             request.push(client.read_u8().await.ok()?);
+            if request == [0x16] {
+                // TLS is not spoken here.
+                return None;
+            }
         }
         let text = String::from_utf8(request).ok()?;
         let path = text.split(' ').nth(1)?.to_owned();

@@ -25,7 +25,7 @@ impl Registry {
     pub(crate) async fn with(more: &str) -> Self {
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
-        let dir = tempfile::tempdir().unwrap();
+        let dir = store_dir();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = dir.path().join("config.yml");
         let storage = dir.path().join("storage");
@@ -94,8 +94,14 @@ pub(crate) struct TestStore {
     pub(crate) dir: tempfile::TempDir,
 }
 
+/// A directory for a store. In memory: flushes then wait for no one else's writes, and what a flush is for is the
+/// business of the power-cut tests.
+pub(crate) fn store_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 pub(crate) async fn store() -> TestStore {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = store_dir();
     TestStore { store: open(dir.path()).await, dir }
 }
 
