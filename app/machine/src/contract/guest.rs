@@ -5,12 +5,15 @@
 //! | [`ECHO`] | sends back what it reads; ends when the host has ended its writing side |
 //! | [`SINK`] | reads to the end, answers with the SHA-256 of what it read |
 //! | [`SOURCE`] | reads a [`source_request`], sends that much of the [`pattern`] |
+//! | [`DISCARD`] | reads to the end, answers with the number of bytes, 8 bytes, big-endian |
+//! | [`FLOOD`] | reads a [`source_request`], sends that much of anything |
 //! | [`HANG_UP`] | accepts and closes |
 //! | [`DISK`] | `w` and 16 bytes: writes them to the start of the data disk, flushes, answers `k`; `r`: answers with them; `s`: answers with the disk's size in bytes, 8 bytes, big-endian |
 //! | [`POWER_OFF`] | powers the machine off |
 //! | [`CRASH`] | makes the kernel panic |
 //!
-//! Nothing listens on [`NOBODY`].
+//! Nothing listens on [`NOBODY`]. The contract does without [`DISCARD`] and [`FLOOD`]: they are for measuring, since a
+//! guest under emulation makes and digests bytes slower than they travel.
 
 use sha2::{Digest, Sha256};
 
@@ -20,6 +23,10 @@ pub const ECHO: u32 = 7;
 pub const SINK: u32 = 9;
 /// Sends a lot.
 pub const SOURCE: u32 = 19;
+/// Counts what it reads.
+pub const DISCARD: u32 = 10;
+/// Sends a lot of anything.
+pub const FLOOD: u32 = 20;
 /// Closes at once.
 pub const HANG_UP: u32 = 11;
 /// Reads and writes the data disk.

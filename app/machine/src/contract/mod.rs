@@ -31,26 +31,25 @@ pub async fn check(driver: &dyn Driver, spec: MachineSpec) {
 
     let vm = boot(driver, &spec).await;
     let connector = vm.connector();
-    streams_carry_bytes(&*connector).await;
-    many_streams_at_once(&connector).await;
+    streams_carry_bytes(&*vm).await;
+    many_streams_at_once(&*vm).await;
     a_port_without_listener_refuses(&*connector).await;
-    a_service_that_hangs_up_is_seen(&*connector).await;
+    a_service_that_hangs_up_is_seen(&*vm).await;
     assert!(fs::metadata(&spec.console_log).unwrap().len() > 0, "the console is written to its file");
 
-    disk_command(&*connector, &[b"w".as_slice(), b"remember me 1234"].concat(), 1).await;
-    let size = disk_command(&*connector, b"s", 8).await;
+    disk_command(&*vm, &[b"w".as_slice(), b"remember me 1234"].concat(), 1).await;
+    let size = disk_command(&*vm, b"s", 8).await;
     assert_eq!(u64::from_be_bytes(size.try_into().unwrap()), spec.disk.bytes, "the guest sees the disk's size");
     an_orderly_end_is_orderly(&*vm).await;
     the_dead_stay_dead(&*vm, &*connector).await;
 
     let vm = boot(driver, &spec).await;
-    let connector = vm.connector();
-    let kept = disk_command(&*connector, b"r", 16).await;
+    let kept = disk_command(&*vm, b"r", 16).await;
     assert_eq!(kept, b"remember me 1234", "the data disk survives");
     a_crash_is_noticed(&*vm).await;
 
     let vm = boot(driver, &spec).await;
-    connect(&*vm.connector(), guest::ECHO).await;
+    connect(&*vm, guest::ECHO).await;
     assert_eq!(vm.shutdown(ShutdownMode::Kill).await, End::Killed);
     let vm = boot(driver, &spec).await;
     let end = vm.shutdown(ShutdownMode::Expected { within: Duration::from_millis(50) }).await;
@@ -82,9 +81,14 @@ async fn a_missing_kernel_is_a_failure_that_leaves_nothing(driver: &dyn Driver, 
     assert_eq!(timeline.steps().last().and_then(|step| step.failure.clone()), Some(failure));
 }
 
-#[allow(clippy::unwrap_used, reason = "this is a test; a panic is its way to fail")]
-async fn connect(connector: &dyn Connector, port: u32) -> Box<dyn Channel> {
-    connect_when_listening(connector, port, Instant::now() + PATIENCE).await.unwrap()
+async fn connect(vm: &dyn Vm, port: u32) -> Box<dyn Channel> {
+    match connect_when_listening(&*vm.connector(), port, Instant::now() + PATIENCE).await {
+        Ok(channel) => channel,
+        Err(ConnectError::Gone) => {
+            panic!("no connection to port {port}, since the machine ended: {:?}", vm.wait().await)
+        }
+        Err(error) => panic!("no connection to port {port}: {error}"),
+    }
 }
 
 /// Sends a request, ends the writing side, and reads the answer to its end.
@@ -101,28 +105,28 @@ async fn ask(mut channel: Box<dyn Channel>, request: Vec<u8>) -> Vec<u8> {
     answer
 }
 
-async fn streams_carry_bytes(connector: &dyn Connector) {
+async fn streams_carry_bytes(vm: &dyn Vm) {
     // The first connection is asked for while the guest boots, and is queued.
-    let greeting = ask(connect(connector, guest::ECHO).await, b"hello".into()).await;
+    let greeting = ask(connect(vm, guest::ECHO).await, b"hello".into()).await;
     assert_eq!(greeting, b"hello", "what was written before a half-close comes back after it");
-    assert_eq!(ask(connect(connector, guest::ECHO).await, vec![]).await, b"");
+    assert_eq!(ask(connect(vm, guest::ECHO).await, vec![]).await, b"");
 
     let mut bytes = vec![0; 3 << 20];
     guest::pattern(0, &mut bytes);
-    let digest = ask(connect(connector, guest::SINK).await, bytes.clone()).await;
+    let digest = ask(connect(vm, guest::SINK).await, bytes.clone()).await;
     assert_eq!(digest, guest::digest(&bytes), "the guest receives every byte in order");
 
     let chunk = 1 << 20;
     let request = guest::source_request(bytes.len() as u64, chunk);
-    let sent = ask(connect(connector, guest::SOURCE).await, request.to_vec()).await;
+    let sent = ask(connect(vm, guest::SOURCE).await, request.to_vec()).await;
     assert!(sent == bytes, "large writes of the guest arrive whole and in order");
 }
 
 #[allow(clippy::unwrap_used, reason = "this is a test; a panic is its way to fail")]
-async fn many_streams_at_once(connector: &Arc<dyn Connector>) {
+async fn many_streams_at_once(vm: &dyn Vm) {
     let mut open = vec![];
     for _ in 0..50 {
-        open.push(connect(&**connector, guest::ECHO).await);
+        open.push(connect(vm, guest::ECHO).await);
     }
     let mut tasks = tokio::task::JoinSet::new();
     for (number, channel) in open.into_iter().enumerate() {
@@ -143,8 +147,8 @@ async fn a_port_without_listener_refuses(connector: &dyn Connector) {
 }
 
 #[allow(clippy::unwrap_used, reason = "this is a test; a panic is its way to fail")]
-async fn a_service_that_hangs_up_is_seen(connector: &dyn Connector) {
-    let mut channel = connect(connector, guest::HANG_UP).await;
+async fn a_service_that_hangs_up_is_seen(vm: &dyn Vm) {
+    let mut channel = connect(vm, guest::HANG_UP).await;
     let mut rest = vec![];
     let end = timeout(PATIENCE, channel.read_to_end(&mut rest)).await.unwrap();
     assert!(end.is_err() || rest.is_empty());
@@ -159,20 +163,20 @@ async fn a_service_that_hangs_up_is_seen(connector: &dyn Connector) {
     assert!(broken.is_err(), "a writer learns that nobody reads");
 }
 
-async fn disk_command(connector: &dyn Connector, command: &[u8], answer: usize) -> Vec<u8> {
-    let got = ask(connect(connector, guest::DISK).await, command.to_vec()).await;
+async fn disk_command(vm: &dyn Vm, command: &[u8], answer: usize) -> Vec<u8> {
+    let got = ask(connect(vm, guest::DISK).await, command.to_vec()).await;
     assert_eq!(got.len(), answer, "the disk service answered {:?}", String::from_utf8_lossy(&got));
     got
 }
 
 #[allow(clippy::unwrap_used, reason = "this is a test; a panic is its way to fail")]
 async fn an_orderly_end_is_orderly(vm: &dyn Vm) {
-    let mut open = connect(&*vm.connector(), guest::ECHO).await;
+    let mut open = connect(vm, guest::ECHO).await;
     let mut events = vm.events();
     let shutdown = vm.shutdown(ShutdownMode::Expected { within: PATIENCE });
     let ask_guest = async {
         events.wait_for(|state| *state == VmState::Stopping).await.unwrap();
-        drop(connect(&*vm.connector(), guest::POWER_OFF).await);
+        drop(connect(vm, guest::POWER_OFF).await);
     };
     let (end, ()) = tokio::join!(shutdown, ask_guest);
     assert_eq!(end, End::Orderly);
@@ -192,7 +196,7 @@ async fn the_dead_stay_dead(vm: &dyn Vm, connector: &dyn Connector) {
 
 #[allow(clippy::unwrap_used, reason = "this is a test; a panic is its way to fail")]
 async fn a_crash_is_noticed(vm: &dyn Vm) {
-    drop(connect(&*vm.connector(), guest::CRASH).await);
+    drop(connect(vm, guest::CRASH).await);
     let end = timeout(PATIENCE, vm.wait()).await.unwrap();
     let End::Crashed { console, .. } = &end else { panic!("a crash was taken for {end:?}") };
     assert!(!console.is_empty(), "a crash comes with the last lines of the console");
