@@ -14,6 +14,8 @@ pub const ALREADY_RUNNING_EXIT_CODE: i32 = 75;
 
 /// How long a new berthd may take until its socket answers.
 const DEADLINE: Duration = Duration::from_secs(20);
+/// How long one that was told to end may take, once its machine has stopped.
+const END_DEADLINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(25);
 /// How much of its log explains a berthd that died, lines.
 const TAIL_LINES: usize = 5;
@@ -55,6 +57,30 @@ pub async fn start(home: &BerthHome) -> Result<(), Error> {
         }
         tokio::time::sleep(POLL).await;
     }
+}
+
+/// Waits until no berthd holds `home`; one that was told to end needs a moment.
+///
+/// # Errors
+/// [`Error::Timeout`], or an I/O failure.
+pub async fn wait_until_gone(home: &BerthHome) -> Result<(), Error> {
+    let path = home.lock_file();
+    let begun = Instant::now();
+    while begun.elapsed() < END_DEADLINE {
+        let lock = match std::fs::File::options().write(true).open(&path) {
+            Ok(lock) => lock,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(Error::Io { what: format!("open {}", path.display()), source }),
+        };
+        match lock.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(std::fs::TryLockError::WouldBlock) => tokio::time::sleep(POLL).await,
+            Err(std::fs::TryLockError::Error(source)) => {
+                return Err(Error::Io { what: format!("lock {}", path.display()), source });
+            }
+        }
+    }
+    Err(Error::Timeout(format!("berthd was told to end and still runs; see {}", home.daemon_log().display())))
 }
 
 /// berthd: `BERTH_DAEMON`, else beside the running program.

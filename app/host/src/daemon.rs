@@ -1,7 +1,6 @@
 //! The composition root: makes the pieces, gives them to each other, and ends them in order.
 
 use crate::{
-    instance::Instance,
     logging,
     machine::{ChooseDriver, Machine, MachineConfig},
     platform,
@@ -58,12 +57,11 @@ pub fn platform_driver() -> ChooseDriver {
     Arc::new(|| Box::pin(platform::choose_driver()))
 }
 
-/// Runs berthd until it is told to end (`POST /berth/v1/shutdown`, SIGTERM, SIGINT).
+/// Runs berthd, the one of its home, until it is told to end (`POST /berth/v1/shutdown`, SIGTERM, SIGINT).
 ///
 /// # Errors
 /// [`DaemonError`] when it cannot begin.
 pub async fn run(home: BerthHome, share: Share, choose_driver: ChooseDriver) -> Result<(), DaemonError> {
-    let instance = Instance::acquire(&home)?;
     logging::start(&home)?;
     let settings = Settings::load(&home)?;
     tracing::info!(version = berth_api::VERSION, home = %home.root().display(), share = %share.root().display(), "berthd starts");
@@ -80,7 +78,6 @@ pub async fn run(home: BerthHome, share: Share, choose_driver: ChooseDriver) -> 
     machine.stop().await;
     serving.close().await;
     tracing::info!("berthd ends");
-    drop(instance);
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 /// The right to be the berthd of a home.
 #[derive(Debug)]
-pub(crate) struct Instance {
+pub struct Instance {
     _lock: File,
     pid_file: PathBuf,
 }
@@ -19,7 +19,7 @@ impl Instance {
     ///
     /// # Errors
     /// [`DaemonError::AlreadyRunning`], or an I/O failure.
-    pub(crate) fn acquire(home: &BerthHome) -> Result<Self, DaemonError> {
+    pub fn acquire(home: &BerthHome) -> Result<Self, DaemonError> {
         let folders = [home.root().to_path_buf(), home.run_dir(), home.machine_dir()];
         for folder in &folders {
             platform::private_folder(folder).map_err(DaemonError::io(format!("create {}", folder.display())))?;

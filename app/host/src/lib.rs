@@ -7,7 +7,7 @@
 pub mod daemon;
 pub mod guest;
 pub mod guest_image;
-mod instance;
+pub mod instance;
 pub mod logging;
 pub mod machine;
 pub mod platform;

@@ -161,10 +161,14 @@ async fn shutdown_stops_the_machine_ends_berthd_and_leaves_no_socket() {
     let guest = Guest::new();
     let berthd = Berthd::start(guest.driver()).await;
     berthd.client.ensure_running(|_| {}).await.unwrap();
-    berthd.client.shutdown().await.unwrap();
+    let (client, home) = (berthd.client.clone(), berthd.home.clone());
+    let told = tokio::spawn(async move { client.shutdown().await });
     tokio::time::timeout(Duration::from_secs(10), berthd.run).await.unwrap().unwrap().unwrap();
+    assert!(!told.is_finished(), "who asked waits until berthd is gone");
+    drop(berthd.instance);
+    told.await.unwrap().unwrap();
     assert!(guest.told_to_end.load(Ordering::SeqCst));
-    assert!(!berthd.home.socket().exists());
+    assert!(!home.socket().exists());
     assert_eq!(berthd.client.status().await.unwrap().state, MachineState::Stopped);
 }
 

@@ -13,7 +13,7 @@ use bollard::{
     query_parameters::{
         AttachContainerOptions, CreateContainerOptions, EventsOptions, KillContainerOptions, ListContainersOptions,
         LogsOptions, RemoveContainerOptions, ResizeContainerTTYOptions, RestartContainerOptions, StartContainerOptions,
-        StopContainerOptions, WaitContainerOptions,
+        StopContainerOptions,
     },
 };
 use futures_util::{Stream, StreamExt, TryStreamExt};
@@ -29,6 +29,39 @@ pub struct Attached {
     pub output: Output,
     /// What it reads; shutting it down is its end of file.
     pub input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+/// A wait that has begun.
+pub struct Waiting(::http::Response<hyper::body::Incoming>);
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ended {
+    status_code: i64,
+    #[serde(default)]
+    error: Option<EndedBadly>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct EndedBadly {
+    message: String,
+}
+
+impl Waiting {
+    /// Waits to the end and gives the exit code.
+    ///
+    /// # Errors
+    /// [`Error::Engine`] when the container could not be waited for, [`Error::Broken`] when the machine went away.
+    pub async fn exit_code(self) -> Result<i64, Error> {
+        let body = http::body(self.0).await?;
+        let ended: Ended = serde_json::from_slice(&body)
+            .map_err(|_| Error::Broken("the engine ended the wait without an exit code".into()))?;
+        match ended.error {
+            Some(EndedBadly { message }) => Err(Error::Engine { status: 500, message }),
+            None => Ok(ended.status_code),
+        }
+    }
 }
 
 impl Client {
@@ -77,7 +110,7 @@ impl Client {
     /// Those of every request; a port that is taken, a program that is not there.
     pub async fn start_container(&self, name: &str) -> Result<(), Error> {
         let name = segment("container", name)?;
-        Ok(self.docker()?.start_container(&name, None::<StartContainerOptions>).await?)
+        done_already(self.docker()?.start_container(&name, None::<StartContainerOptions>).await)
     }
 
     /// Stops a container: its stop signal, then a kill after `seconds` (the container's own setting for `None`).
@@ -121,22 +154,13 @@ impl Client {
         Ok(self.docker()?.remove_container(&name, Some(options)).await?)
     }
 
-    /// Waits for what `until` says and gives the exit code.
+    /// Begins to wait for what `until` says. What happens after this has answered is not missed.
     ///
     /// # Errors
     /// Those of every request.
-    pub async fn wait_container(&self, name: &str, until: WaitFor) -> Result<i64, Error> {
-        let name = segment("container", name)?;
-        let options = WaitContainerOptions { condition: until.condition().into() };
-        let docker = self.docker()?;
-        let mut answers = std::pin::pin!(docker.wait_container(&name, Some(options)));
-        match answers.next().await {
-            Some(Ok(answer)) => Ok(answer.status_code),
-            // bollard makes an error of every code but 0.
-            Some(Err(bollard::errors::Error::DockerContainerWaitError { code, error })) if error.is_empty() => Ok(code),
-            Some(Err(error)) => Err(error.into()),
-            None => Err(Error::Broken("the engine ended the wait without an exit code".into())),
-        }
+    pub async fn wait_container(&self, name: &str, until: WaitFor) -> Result<Waiting, Error> {
+        let path = format!("/containers/{}/wait?condition={}", segment("container", name)?, until.condition());
+        Ok(Waiting(http::send(&self.home, Method::POST, &path).await?))
     }
 
     /// A container's output.
@@ -192,6 +216,14 @@ impl Client {
     /// Those of every request, as the stream's first item.
     pub fn engine_events(&self) -> Result<impl Stream<Item = Result<EventMessage, Error>> + Send + use<>, Error> {
         Ok(self.docker()?.events(None::<EventsOptions>).map_err(Error::from))
+    }
+}
+
+/// The engine says 304 to what is as it was asked to be.
+fn done_already(answer: Result<(), bollard::errors::Error>) -> Result<(), Error> {
+    match answer.map_err(Error::from) {
+        Err(Error::Engine { status: 304, .. }) => Ok(()),
+        answer => answer,
     }
 }
 

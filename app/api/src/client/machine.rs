@@ -50,12 +50,17 @@ impl Client {
         http::json(&self.home, Method::POST, "/berth/v1/machine/stop").await
     }
 
-    /// Stops the machine and ends berthd; answers before it ends.
+    /// Stops the machine, ends berthd and waits until it is gone. Without a berthd there is nothing to do.
     ///
     /// # Errors
     /// Those of every request.
     pub async fn shutdown(&self) -> Result<(), Error> {
-        http::body(http::send(&self.home, Method::POST, "/berth/v1/shutdown").await?).await.map(drop)
+        match http::send(&self.home, Method::POST, "/berth/v1/shutdown").await {
+            Ok(answer) => http::body(answer).await.map(drop)?,
+            Err(Error::Unreachable { source, .. }) if source.kind() != std::io::ErrorKind::PermissionDenied => {}
+            Err(error) => return Err(error),
+        }
+        daemon::wait_until_gone(&self.home).await
     }
 
     /// Starts berthd when none answers, starts the machine when it does not run, and waits until it does.

@@ -6,7 +6,7 @@ mod images;
 mod machine;
 mod volumes;
 
-pub use containers::{Attached, Output};
+pub use containers::{Attached, Output, Waiting};
 pub(crate) use http::probe_page;
 pub use images::Removed;
 

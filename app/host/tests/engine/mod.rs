@@ -1,6 +1,6 @@
 //! A guest made of functions: PID 1's control port, an engine that speaks just enough HTTP, forwarding and publishing,
 //! each behind the real handshake.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use axum::{
     Router,
@@ -38,6 +38,9 @@ use tokio::{
 };
 use tower::ServiceExt;
 
+/// An ask of the engine to the host, and where its answer goes.
+type Asked = (Ask, mpsc::UnboundedSender<publish::Outcome>);
+
 /// What a test tells the guest, and learns from it.
 #[derive(Clone)]
 pub struct Guest {
@@ -47,9 +50,8 @@ pub struct Guest {
     pub report: Arc<Mutex<control::Report>>,
     /// The guest was told to end.
     pub told_to_end: Arc<AtomicBool>,
-    /// Asks of the engine to the host, with where its answer goes.
-    pub asks: mpsc::UnboundedSender<(Ask, mpsc::UnboundedSender<publish::Outcome>)>,
-    asked: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<(Ask, mpsc::UnboundedSender<publish::Outcome>)>>>,
+    asks: mpsc::UnboundedSender<Asked>,
+    asked: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Asked>>>,
     /// The machine's context, once something connected.
     pub context: Arc<Mutex<Option<GuestContext>>>,
 }
@@ -225,6 +227,7 @@ pub struct Berthd {
     pub client: Client,
     pub home: BerthHome,
     pub run: tokio::task::JoinHandle<Result<(), berth_host::daemon::DaemonError>>,
+    pub instance: berth_host::instance::Instance,
     _folder: tempfile::TempDir,
 }
 
@@ -236,13 +239,14 @@ impl Berthd {
         // A disk of the default size would be sparse, but not every file system of a test machine allows it.
         std::fs::write(home.root().join("settings.json"), r#"{"disk_bytes": 1048576}"#).unwrap();
         let share = share(folder.path());
+        let instance = berth_host::instance::Instance::acquire(&home).unwrap();
         let run = tokio::spawn(berth_host::daemon::run(home.clone(), share, driver));
         let client = Client::new(home.clone());
         while berth_api::local::connect(&home).await.is_err() {
             assert!(!run.is_finished(), "berthd ended: {:?}", run.await);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Self { client, home, run, _folder: folder }
+        Self { client, home, run, instance, _folder: folder }
     }
 
     /// Sends raw bytes over the socket, ends the writing side, and reads to the end.
