@@ -6,8 +6,8 @@
 mod browser;
 mod commands;
 mod live;
-mod pages;
 mod tray;
+mod window;
 mod wire;
 
 use anyhow::Context as _;
@@ -15,21 +15,23 @@ use berth_api::{BerthHome, Client};
 use tauri::Manager as _;
 
 fn main() -> anyhow::Result<()> {
-    let client = Client::new(BerthHome::from_env()?);
+    let home = BerthHome::from_env()?;
+    let mut context = tauri::generate_context!();
+    window::name_after(&home, context.config_mut());
     let wire = wire::builder();
     tauri::Builder::default()
         // First: a second start must not get as far as anything else.
-        .plugin(tauri_plugin_single_instance::Builder::new().callback(|app, _, _| tray::show_window(app)).build())
+        .plugin(tauri_plugin_single_instance::Builder::new().callback(|app, _, _| window::show(app)).build())
         .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
-        .plugin(pages::guard())
-        .manage(client)
+        .manage(Client::new(home.clone()))
         .invoke_handler(wire.invoke_handler())
         .setup(move |app| {
             wire.mount_events(app);
             app.manage(tray::Tray::new(app.handle())?);
+            window::open(app.handle(), &home)?;
             live::follow(app.handle().clone());
             Ok(())
         })
-        .run(tauri::generate_context!())
+        .run(context)
         .context("the window could not be opened")
 }

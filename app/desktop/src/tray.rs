@@ -1,10 +1,11 @@
 //! The icon in the tray: the machine's state, the way back to the window, and the end of the window.
 
+use crate::window;
 use berth_api::MachineState;
 use serde::{Deserialize, Serialize};
 use std::sync::{Mutex, PoisonError};
 use tauri::{
-    AppHandle, Manager as _,
+    AppHandle,
     menu::{Menu, MenuEvent, MenuItem, PredefinedMenuItem},
     tray::{TrayIcon, TrayIconBuilder},
 };
@@ -78,18 +79,10 @@ impl Tray {
     }
 }
 
-/// Brings the window to the front.
-pub(crate) fn show_window(app: &AppHandle) {
-    if let Some(window) = app.get_webview_window("main") {
-        // What a window manager refuses is its business.
-        drop(window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus()));
-    }
-}
-
 #[expect(clippy::needless_pass_by_value, reason = "the shape that Tauri calls")]
 fn chosen(app: &AppHandle, event: MenuEvent) {
     match event.id().as_ref() {
-        OPEN => show_window(app),
+        OPEN => window::show(app),
         QUIT => app.exit(0),
         _ => {}
     }
@@ -98,7 +91,7 @@ fn chosen(app: &AppHandle, event: MenuEvent) {
 /// The message that names a state.
 fn title(state: Option<MachineState>) -> &'static str {
     match state {
-        None => "machine_title_unknown",
+        None => "machine_title_connecting",
         Some(MachineState::Stopped) => "machine_title_stopped",
         Some(MachineState::Starting) => "machine_title_starting",
         Some(MachineState::Running) => "machine_title_running",

@@ -11,11 +11,17 @@ interface PhaseText {
 }
 
 export const phases: Record<Phase, PhaseText> = {
-  unknown: {
-    state: m.machine_state_unknown,
-    title: m.machine_title_unknown,
-    text: m.machine_text_unknown,
+  connecting: {
+    state: m.machine_state_connecting,
+    title: m.machine_title_connecting,
+    text: m.machine_text_connecting,
     tone: "busy",
+  },
+  unreachable: {
+    state: m.machine_state_unreachable,
+    title: m.machine_title_unreachable,
+    text: m.machine_text_unreachable,
+    tone: "bad",
   },
   stopped: {
     state: m.machine_state_stopped,

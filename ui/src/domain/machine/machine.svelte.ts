@@ -2,8 +2,8 @@ import type { MachineState, MachineStatus, Problem } from "$shared/bindings";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
 
-/** "unknown" until the first answer, and while no answer comes. */
-export type Phase = MachineState | "unknown";
+/** "connecting" until the first answer, "unreachable" when none came or the connection was lost. */
+export type Phase = MachineState | "connecting" | "unreachable";
 
 /** How the machine is reached. */
 export interface MachineLink {
@@ -16,12 +16,14 @@ export interface MachineLink {
   onLost(hear: (problem: Problem) => void): Promise<unknown>;
 }
 
-type Tell = (title: () => string, problem: Problem) => void;
+/** Tells a person, and gives the way to take it back. */
+type Tell = (title: () => string, problem: Problem) => () => void;
 
 export class Machine {
   #status = $state.raw<MachineStatus>();
   #asked = $state<"start" | "stop">();
   #unreachable = $state(false);
+  #retract: (() => void) | undefined;
   readonly #link: MachineLink;
   readonly #tell: Tell;
 
@@ -37,15 +39,10 @@ export class Machine {
 
   /** A press shows at once, before the host has said so. */
   get phase(): Phase {
-    const told = this.#status?.state ?? "unknown";
+    const told = this.#status?.state ?? (this.#unreachable ? "unreachable" : "connecting");
     if (this.#asked === "start" && (told === "stopped" || told === "failed")) return "starting";
     if (this.#asked === "stop" && told === "running") return "stopping";
     return told;
-  }
-
-  /** Whether connecting has failed, so that a person may ask for another try. */
-  get unreachable(): boolean {
-    return this.#unreachable;
   }
 
   /** Listens first, so that no change falls between the answer and the events. */
@@ -89,12 +86,14 @@ export class Machine {
 
   #heard(status: MachineStatus): void {
     this.#unreachable = false;
+    this.#retract?.();
+    this.#retract = undefined;
     this.#status = status;
   }
 
   #lost(problem: Problem): void {
     this.#unreachable = true;
     this.#status = undefined;
-    this.#tell(m.failed_connect, problem);
+    this.#retract = this.#tell(m.failed_connect, problem);
   }
 }

@@ -20,9 +20,12 @@ export class Notices {
     return this.#all;
   }
 
-  tell(title: () => string, problem: Problem): void {
+  /** Shows a failure and gives the way to take it back once it is over. */
+  tell(title: () => string, problem: Problem): () => void {
+    const id = this.#next++;
     const others = this.#all.filter((notice) => notice.title() !== title());
-    this.#all = [{ id: this.#next++, title, problem }, ...others].slice(0, LIMIT);
+    this.#all = [{ id, title, problem }, ...others].slice(0, LIMIT);
+    return () => this.dismiss(id);
   }
 
   dismiss(id: number): void {

@@ -10,10 +10,12 @@ test("the same failure again replaces the old notice, and old ones make room", (
   expect(notices.all.map((notice) => notice.title())).toEqual(["d", "c", "a"]);
 });
 
-test("a notice goes when it is dismissed, and only that one", () => {
+test("a notice goes when it is dismissed or taken back, and only that one", () => {
   const notices = new Notices();
-  notices.tell(() => "a", problem);
+  const retract = notices.tell(() => "a", problem);
   notices.tell(() => "b", problem);
+  notices.tell(() => "c", problem);
   notices.dismiss(notices.all[0]?.id ?? 0);
-  expect(notices.all.map((notice) => notice.title())).toEqual(["a"]);
+  retract();
+  expect(notices.all.map((notice) => notice.title())).toEqual(["b"]);
 });
