@@ -13,6 +13,7 @@ use berth_protocol::control::Report;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Why the host's words were not understood.
@@ -52,7 +53,10 @@ impl Boot {
         let steps = &self.steps;
         steps.run("root", root::settle)?;
         steps.run("mounts", mounts::all)?;
+        settings::apply();
         let config = steps.run("config", read_config)?;
+        // The disk waits for its device by itself, so it is ready about when the last module is.
+        let disk = self.attach_disk();
         let folder = Path::new(modules::FOLDER);
         let order = steps.run("modules", || {
             let order = LoadOrder::read(folder)?;
@@ -63,15 +67,24 @@ impl Boot {
         let order = order?;
         steps.run("clock", || clock::set_at_boot(config.clock_unix_nanos))?;
         steps.run("cgroups", || cgroups::set_up(Path::new(cgroups::TREE)))?;
-        settings::apply();
-        steps.run("disk", || disk::attach(&self.children))?;
         steps.run("network", || uplink::bring_up(&config.uplink))?;
-        load_late(order);
+        disk?.join().ok().flatten()?;
         let launch = Launch { program: engine::PROGRAM.into(), config, children: Arc::clone(&self.children) };
         self.supervisor.keep_alive(&launch, steps, |first| {
             steps.run("engine", || first);
+            load_late(order);
         });
         Some(())
+    }
+
+    /// Makes the disk ready beside the other steps; the thread ends with `None` when that failed.
+    fn attach_disk(&self) -> Option<JoinHandle<Option<()>>> {
+        let (steps, children) = (Arc::clone(&self.steps), Arc::clone(&self.children));
+        let work = move || steps.run("disk", || disk::attach(&children));
+        match std::thread::Builder::new().name("disk".into()).spawn(work) {
+            Ok(thread) => Some(thread),
+            Err(error) => self.steps.run("disk", || Err(error)),
+        }
     }
 
     fn controls(&self) -> Controls {

@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use superblock::{Content, Filesystem, HEAD_LEN};
+use superblock::{Content, Filesystem, HEAD_LEN, SUPERBLOCK_LEN};
 
 /// Where the disk is mounted.
 pub(crate) const PLACE: &str = "/data";
@@ -89,21 +89,28 @@ pub(crate) fn attach(children: &Children) -> Result<(), DiskError> {
     Ok(())
 }
 
+/// The node is there a moment before the disk behind it answers.
 fn wait_for(device: &Path) -> Result<(), DiskError> {
     let deadline = Instant::now() + APPEAR;
-    while !device.exists() {
-        if Instant::now() >= deadline {
-            return Err(DiskError::Absent);
+    loop {
+        match File::open(device) {
+            Ok(_) => return Ok(()),
+            Err(error) if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENXIO)) => {
+                return Err(DiskError::Read(error));
+            }
+            Err(_) if Instant::now() >= deadline => return Err(DiskError::Absent),
+            Err(_) => std::thread::sleep(Duration::from_millis(2)),
         }
-        std::thread::sleep(Duration::from_millis(5));
     }
-    Ok(())
 }
 
 fn look(device: &Path) -> Result<Plan, DiskError> {
     let mut file = File::open(device).map_err(DiskError::Read)?;
     let size = file.seek(SeekFrom::End(0)).map_err(DiskError::Read)?;
-    let content = superblock::read(&read_at(&mut file, 0, HEAD_LEN)?);
+    let mut content = superblock::read(&read_at(&mut file, 0, SUPERBLOCK_LEN)?);
+    if content == Content::Blank {
+        content = superblock::read(&read_at(&mut file, 0, HEAD_LEN)?);
+    }
     let copy_found = || -> Result<bool, DiskError> {
         for at in COPIES.into_iter().filter(|at| at + 4096 <= size) {
             if superblock::is_copy(&read_at(&mut file, at, 4096)?) {
@@ -139,10 +146,11 @@ fn plan(size: u64, content: Content, copy_found: impl FnOnce() -> Result<bool, D
     }
 }
 
-/// The disk is a new sparse file: it reads as zeros, so nothing needs to be discarded or zeroed, now or later.
+/// The disk is a new sparse file: it reads as zeros, so nothing needs to be discarded or zeroed, now or later. The orphan
+/// file, for hundreds of processors that delete at once, would be read whole at each mount.
 fn format(children: &Children, device: &Path) -> Result<(), DiskError> {
     let mut command = Command::new("/usr/sbin/mkfs.ext4");
-    command.args(["-q", "-F", "-m", "0", "-b", "4096", "-L", superblock::LABEL]);
+    command.args(["-q", "-F", "-m", "0", "-b", "4096", "-O", "^orphan_file", "-L", superblock::LABEL]);
     command.args(["-E", "nodiscard,assume_storage_prezeroed=1"]).arg(device);
     run(children, "mkfs.ext4", &mut command, 0)
 }

@@ -1,7 +1,9 @@
 //! The beginning of a disk, read as ext4 writes it (kernel: Documentation/filesystems/ext4/super.rst). The bytes are the
 //! disk's, not ours: nothing in them is believed without a check.
 
-/// How much of the beginning is looked at, bytes: a disk that is zero this far was never used.
+/// How much of the beginning holds the superblock, bytes.
+pub(super) const SUPERBLOCK_LEN: usize = 4096;
+/// How much of the beginning is looked at when the superblock is zero, bytes: a disk that is zero this far was never used.
 pub(super) const HEAD_LEN: usize = 1 << 20;
 /// The label of Berth's filesystem.
 pub(super) const LABEL: &str = "berth-data";
