@@ -4,10 +4,13 @@
 
 mod concurrent;
 mod fixture;
+mod gate;
 mod load;
 mod misbehaving;
+mod names;
 mod proxy;
 mod pull;
 mod registry;
 mod remove;
+mod secure;
 mod snapshot;

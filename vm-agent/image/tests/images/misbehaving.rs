@@ -1,5 +1,6 @@
 use crate::{
     fixture::{FixtureImage, OCI, files, layer, noise, tar},
+    gate::{self, Kind},
     proxy::{self, Fault, Proxy},
     registry::{Registry, TestStore, quiet, store},
 };
@@ -104,7 +105,7 @@ async fn a_redirect_is_followed_without_the_credentials() {
     assert!(error.to_string().contains("unauthorized: authentication required"), "{error}");
 
     let (registry, elsewhere, _, _, image) = behind("nothing", Fault::Status(500)).await;
-    let gate = challenge::start(registry.port, elsewhere.port).await;
+    let gate = gate::start(registry.port, Kind::Basic { blobs: elsewhere.port }).await;
     let name: Reference = format!("127.0.0.1:{}/app", gate.port).parse().unwrap();
     let credentials = Credentials::Basic { username: "user".into(), password: "canary".into() };
     let pulled = test.store.pull(&name, None, Some(&credentials), quiet()).await.unwrap();
@@ -130,65 +131,4 @@ async fn what_passes_for_two_things_is_refused() {
     assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
     assert_eq!(test.counts(), (0, 0, 0));
     assert_eq!(image.media_type, OCI);
-}
-
-/// A registry with basic authentication whose blobs are on another server.
-mod challenge {
-    use std::sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    };
-    use tokio::{
-        io::{AsyncReadExt as _, AsyncWriteExt as _},
-        net::{TcpListener, TcpStream},
-    };
-
-    pub(crate) struct Gate {
-        pub port: u16,
-        pub authorized: Arc<AtomicU32>,
-    }
-
-    pub(crate) async fn start(registry: u16, blobs: u16) -> Gate {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let authorized = Arc::new(AtomicU32::new(0));
-        let count = authorized.clone();
-        tokio::spawn(async move {
-            loop {
-                let (client, _) = listener.accept().await.unwrap();
-                tokio::spawn(serve(client, registry, blobs, count.clone()));
-            }
-        });
-        Gate { port, authorized }
-    }
-
-    async fn serve(mut client: TcpStream, registry: u16, blobs: u16, count: Arc<AtomicU32>) -> Option<()> {
-        let mut request = Vec::new();
-        while !request.ends_with(b"\r\n\r\n") {
-            request.push(client.read_u8().await.ok()?);
-            if request == [0x16] {
-                // TLS is not spoken here.
-                return None;
-            }
-        }
-        let text = String::from_utf8(request).ok()?;
-        let path = text.split(' ').nth(1)?.to_owned();
-        // user:canary
-        if !text.to_lowercase().contains("authorization: basic") || !text.contains("dXNlcjpjYW5hcnk=") {
-            let answer = "HTTP/1.1 401 X\r\nwww-authenticate: Basic realm=\"test\"\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            return client.write_all(answer.as_bytes()).await.ok();
-        }
-        count.fetch_add(1, Ordering::SeqCst);
-        if path.contains("/blobs/") {
-            let answer = format!(
-                "HTTP/1.1 307 X\r\nlocation: http://localhost:{blobs}{path}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
-            );
-            return client.write_all(answer.as_bytes()).await.ok();
-        }
-        let mut upstream = TcpStream::connect(("127.0.0.1", registry)).await.ok()?;
-        let once = text.replacen("\r\n", "\r\nconnection: close\r\n", 1);
-        upstream.write_all(once.as_bytes()).await.ok()?;
-        tokio::io::copy(&mut upstream, &mut client).await.ok()?;
-        client.shutdown().await.ok()
-    }
 }

@@ -12,6 +12,7 @@ use std::{
 pub(crate) struct Registry {
     process: Child,
     pub(crate) port: u16,
+    scheme: &'static str,
     _dir: tempfile::TempDir,
     http: reqwest::Client,
 }
@@ -23,6 +24,16 @@ impl Registry {
 
     /// With more lines for its configuration.
     pub(crate) async fn with(more: &str) -> Self {
+        Self::launch(more, "http").await
+    }
+
+    /// With `cert.pem` and `key.pem` of a directory.
+    pub(crate) async fn with_tls(dir: &std::path::Path) -> Self {
+        let dir = dir.display();
+        Self::launch(&format!("  tls:\n    certificate: {dir}/cert.pem\n    key: {dir}/key.pem\n"), "https").await
+    }
+
+    async fn launch(more: &str, scheme: &'static str) -> Self {
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
         let dir = store_dir();
@@ -41,7 +52,8 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed (apt install docker-registry)");
-        let registry = Self { process, port, _dir: dir, http: reqwest::Client::builder().no_proxy().build().unwrap() };
+        let http = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().unwrap();
+        let registry = Self { process, port, scheme, _dir: dir, http };
         let began = Instant::now();
         while registry.http.get(registry.url("")).send().await.is_err() {
             assert!(began.elapsed() < Duration::from_secs(20), "docker-registry does not answer");
@@ -55,7 +67,7 @@ impl Registry {
     }
 
     fn url(&self, rest: &str) -> String {
-        format!("http://127.0.0.1:{}/v2/{rest}", self.port)
+        format!("{}://127.0.0.1:{}/v2/{rest}", self.scheme, self.port)
     }
 
     pub(crate) async fn push(&self, name: &str, tag: &str, image: &FixtureImage) {
