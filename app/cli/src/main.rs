@@ -1,2 +1,28 @@
-//! berth, the command line
-fn main() {}
+//! `berth`, the command line: docker's verbs for containers and images, and a few of its own for the machine.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod arguments;
+mod commands;
+mod failure;
+mod render;
+mod signals;
+
+use arguments::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let needs_125 = cli.command.fails_with_125();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("berth: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(commands::run(cli)).unwrap_or_else(|failure| failure.report(needs_125));
+    // Reading a terminal blocks a thread that nothing can wake up.
+    runtime.shutdown_background();
+    ExitCode::from(code)
+}

@@ -1,0 +1,247 @@
+//! What may be typed. Verbs and options are docker's.
+
+mod run;
+
+pub(crate) use run::{CreateOptions, Run};
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Linux containers in a lightweight VM.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the machine
+    Up,
+    /// Stop the machine, and every container in it
+    Down,
+    /// Show what the machine does
+    Status {
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the welcome container and print its address
+    Welcome,
+    /// Show the machine's console, or the output of a container
+    Logs(Logs),
+    /// Show published ports
+    Ports,
+    /// Create a container from an image and run it
+    Run(Run),
+    /// Create a container without starting it
+    Create(CreateOptions),
+    /// List containers
+    Ps(Ps),
+    /// Start containers
+    Start(Names),
+    /// Stop containers
+    Stop(Timed),
+    /// Stop containers and start them again
+    Restart(Timed),
+    /// Send a signal to containers
+    Kill {
+        /// Name or number of the signal
+        #[arg(short, long, default_value = "KILL")]
+        signal: String,
+        #[command(flatten)]
+        names: Names,
+    },
+    /// Wait until containers end and print their exit codes
+    Wait(Names),
+    /// Remove containers
+    Rm {
+        /// Kill those that run first
+        #[arg(short, long)]
+        force: bool,
+        /// Remove their anonymous volumes too
+        #[arg(short, long)]
+        volumes: bool,
+        #[command(flatten)]
+        names: Names,
+    },
+    /// Show everything about containers, images or volumes, as JSON
+    Inspect(Names),
+    /// Pull an image from a registry
+    Pull {
+        /// Print the image's name only
+        #[arg(short, long)]
+        quiet: bool,
+        /// Such as nginx, nginx:1.27 or localhost:5000/app
+        image: String,
+    },
+    /// List images
+    Images(Images),
+    /// Remove images
+    Rmi {
+        /// Remove it even if other names or stopped containers use it
+        #[arg(short, long)]
+        force: bool,
+        #[command(flatten)]
+        names: Names,
+    },
+    /// Give an image another name
+    Tag {
+        /// The image
+        source: String,
+        /// Its new name
+        target: String,
+    },
+    /// Load images from an archive
+    Load {
+        /// The archive; standard input without it
+        #[arg(short, long)]
+        input: Option<std::path::PathBuf>,
+        /// Print nothing
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Work with volumes
+    #[command(subcommand)]
+    Volume(Volume),
+    /// Let the docker command find this machine, as the context "berth"
+    Context {
+        /// Make it docker's current context too
+        #[arg(long = "use")]
+        make_current: bool,
+        /// Take the context away again
+        #[arg(long, conflicts_with = "make_current")]
+        remove: bool,
+    },
+    /// Print the completion script of a shell
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Show versions of this program and of the engine
+    Version,
+}
+
+impl Command {
+    /// Whether its own failures end with 125, since lower codes belong to the container.
+    pub(crate) fn fails_with_125(&self) -> bool {
+        matches!(self, Self::Run(_))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Names {
+    /// Names or ids
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Timed {
+    /// Seconds before it is killed; the container's own setting without it
+    #[arg(short, long, allow_negative_numbers = true, value_name = "SECONDS")]
+    pub(crate) time: Option<i32>,
+    #[command(flatten)]
+    pub(crate) names: Names,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Go on with what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// Only the last lines, a number or "all"
+    #[arg(short = 'n', long, default_value = "all", value_name = "LINES")]
+    pub(crate) tail: String,
+    /// Only what was written since: a time (2026-11-20T10:00:00Z), seconds since 1970, or an age (10m, 2h30m)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Print each line's time
+    #[arg(short, long)]
+    pub(crate) timestamps: bool,
+    /// The container; the machine's console without it
+    pub(crate) name: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ps {
+    /// Those that do not run too
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    /// Only ids
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Whole ids and commands
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// "table", or "json" for one object per line
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) format: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Images {
+    /// Only ids
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Whole ids
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// "table", or "json" for one object per line
+    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
+    pub(crate) format: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Volume {
+    /// List volumes
+    Ls {
+        /// Only names
+        #[arg(short, long)]
+        quiet: bool,
+    },
+    /// Create a volume
+    Create {
+        /// Its name; one is made up without it
+        name: Option<String>,
+    },
+    /// Remove volumes
+    Rm {
+        /// A volume that is not there is no error
+        #[arg(short, long)]
+        force: bool,
+        #[command(flatten)]
+        names: Names,
+    },
+    /// Show everything about volumes, as JSON
+    Inspect(Names),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_behind_the_image_belong_to_the_container() {
+        let cli =
+            Cli::try_parse_from(["berth", "run", "--rm", "-p80", "busybox", "ls", "--rm", "-d", "--", "x"]).unwrap();
+        let Command::Run(run) = cli.command else { panic!("not run") };
+        assert!(run.create.rm && !run.detach);
+        assert_eq!(run.create.image_and_command, ["busybox", "ls", "--rm", "-d", "--", "x"]);
+        assert_eq!(run.create.publish, ["80"]);
+    }
+
+    #[test]
+    fn h_is_the_host_name_as_in_docker() {
+        let cli = Cli::try_parse_from(["berth", "run", "-h", "web", "busybox"]).unwrap();
+        let Command::Run(run) = cli.command else { panic!("not run") };
+        assert_eq!(run.create.hostname.as_deref(), Some("web"));
+    }
+}

@@ -1,0 +1,218 @@
+//! Options of `run` and `create`, and the request they make.
+
+use crate::failure::{Failure, invalid, io};
+use berth_api::run::{PublishSpec, RunRequest, environment, publish, quantity, restart, volume};
+use clap::Args;
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct Run {
+    /// Run it in the background and print its id
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    #[command(flatten)]
+    pub(crate) create: CreateOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct CreateOptions {
+    /// Its name
+    #[arg(long)]
+    pub(crate) name: Option<String>,
+    /// Publish a port: [[ADDRESS:]HOST:]CONTAINER[/tcp]
+    #[arg(short, long, value_name = "PORTS")]
+    pub(crate) publish: Vec<String>,
+    /// Publish every port that the image exposes on a free one
+    #[arg(short = 'P', long)]
+    publish_all: bool,
+    /// Set a variable: KEY=VALUE, or KEY for the value it has here
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    env: Vec<String>,
+    /// Read variables from a file
+    #[arg(long, value_name = "FILE")]
+    env_file: Vec<PathBuf>,
+    /// Mount a volume: NAME:PATH[:ro]
+    #[arg(short, long, value_name = "VOLUME")]
+    volume: Vec<String>,
+    /// Its working directory
+    #[arg(short, long, value_name = "PATH")]
+    workdir: Option<String>,
+    /// Its user: NAME or NUMBER, with :GROUP if wanted
+    #[arg(short, long)]
+    user: Option<String>,
+    /// Remove it when it ends
+    #[arg(long)]
+    pub(crate) rm: bool,
+    /// Run this program instead of the image's entrypoint
+    #[arg(long, value_name = "PROGRAM")]
+    entrypoint: Option<String>,
+    /// Label it: KEY=VALUE
+    #[arg(short, long, value_name = "KEY[=VALUE]")]
+    label: Vec<String>,
+    /// Its host name
+    #[arg(short = 'h', long)]
+    pub(crate) hostname: Option<String>,
+    /// Its network: bridge, none or a name
+    #[arg(long, visible_alias = "net", value_name = "NETWORK")]
+    network: Option<String>,
+    /// When to start it again: no, always, unless-stopped, on-failure[:TIMES]
+    #[arg(long, value_name = "POLICY", default_value = "no")]
+    restart: String,
+    /// Its root filesystem cannot be written
+    #[arg(long)]
+    read_only: bool,
+    /// Limit its memory, such as 512m
+    #[arg(short, long, value_name = "BYTES")]
+    memory: Option<String>,
+    /// Limit its processors, such as 1.5
+    #[arg(long, value_name = "NUMBER")]
+    cpus: Option<String>,
+    /// Give it a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
+    /// Keep its standard input open
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Pull the image: always, missing or never
+    #[arg(long, value_name = "WHEN", default_value = "missing", value_parser = ["always", "missing", "never"])]
+    pub(crate) pull: String,
+    /// Do not show the progress of a pull
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Print help
+    #[arg(long, action = clap::ArgAction::Help)]
+    help: Option<bool>,
+    /// The image, then the command and its arguments instead of the image's own
+    #[arg(required = true, trailing_var_arg = true, value_name = "IMAGE [COMMAND]")]
+    pub(crate) image_and_command: Vec<String>,
+}
+
+impl CreateOptions {
+    /// The request, with files read and variables of this side looked up.
+    ///
+    /// # Errors
+    /// What docker would refuse, and what this engine cannot do yet.
+    pub(crate) fn request(&self) -> Result<RunRequest, Failure> {
+        if self.interactive {
+            return Err(invalid("-i is not possible yet: this version of Berth gives containers no standard input"));
+        }
+        let [image, command @ ..] = self.image_and_command.as_slice() else {
+            return Err(invalid("an image is needed"));
+        };
+        Ok(RunRequest {
+            image: image.clone(),
+            name: self.name.clone(),
+            command: command.to_vec(),
+            entrypoint: self.entrypoint.clone(),
+            env: self.environment()?,
+            publish: self.ports()?,
+            publish_all: self.publish_all,
+            volumes: each(&self.volume, "-v, --volume", volume::parse)?,
+            workdir: self.workdir.clone(),
+            user: self.user.clone(),
+            labels: each(&self.label, "-l, --label", environment::label)?,
+            hostname: self.hostname.clone(),
+            network: self.network.clone(),
+            restart: named(&self.restart, "--restart", restart::parse)?,
+            read_only: self.read_only,
+            memory: self.memory.as_deref().map(|text| named(text, "-m, --memory", quantity::bytes)).transpose()?,
+            nano_cpus: self.cpus.as_deref().map(|text| named(text, "--cpus", quantity::nano_cpus)).transpose()?,
+            tty: self.tty,
+            interactive: self.interactive,
+            auto_remove: self.rm,
+        })
+    }
+
+    fn ports(&self) -> Result<Vec<PublishSpec>, Failure> {
+        Ok(each(&self.publish, "-p, --publish", publish::parse)?.into_iter().flatten().collect())
+    }
+
+    /// Files first, so that `-e` wins.
+    fn environment(&self) -> Result<Vec<String>, Failure> {
+        let own = |key: &str| std::env::var(key).ok();
+        let mut all = Vec::new();
+        for path in &self.env_file {
+            let name = path.display().to_string();
+            let content = std::fs::read_to_string(path).map_err(io(format!("open {name}")))?;
+            all.extend(environment::file(&name, &content, own)?);
+        }
+        all.extend(each(&self.env, "-e, --env", |text| environment::variable(text, own))?.into_iter().flatten());
+        Ok(all)
+    }
+}
+
+/// Parses every value of an option; the error names the option as docker's does.
+fn each<T>(
+    values: &[String],
+    option: &str,
+    parse: impl Fn(&str) -> Result<T, berth_api::Error>,
+) -> Result<Vec<T>, Failure> {
+    values.iter().map(|value| named(value, option, &parse)).collect()
+}
+
+fn named<T>(value: &str, option: &str, parse: impl Fn(&str) -> Result<T, berth_api::Error>) -> Result<T, Failure> {
+    parse(value).map_err(|error| invalid(format!("invalid argument {value:?} for {option:?} flag: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command};
+    use super::*;
+    use clap::Parser;
+
+    fn request(arguments: &[&str]) -> Result<RunRequest, Failure> {
+        let cli = Cli::try_parse_from([&["berth", "run"], arguments].concat()).unwrap();
+        let Command::Run(run) = cli.command else { panic!("not run") };
+        run.create.request()
+    }
+
+    #[test]
+    fn options_become_a_request() {
+        let request = request(&[
+            "--name",
+            "web",
+            "-p",
+            "8080:80",
+            "-e",
+            "A=1",
+            "-v",
+            "data:/d",
+            "-m",
+            "512m",
+            "--cpus=1.5",
+            "--restart",
+            "on-failure:2",
+            "-l",
+            "a=b",
+            "--rm",
+            "nginx",
+            "nginx",
+            "-g",
+            "daemon off;",
+        ])
+        .unwrap();
+        assert_eq!(request.image, "nginx");
+        assert_eq!(request.command, ["nginx", "-g", "daemon off;"]);
+        assert_eq!((request.memory, request.nano_cpus), (Some(512 << 20), Some(1_500_000_000)));
+        assert_eq!(request.publish[0].host_port, Some(8080));
+        assert_eq!(request.env, ["A=1"]);
+        assert!(request.auto_remove);
+    }
+
+    #[test]
+    fn variables_of_the_command_line_win_over_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("env");
+        std::fs::write(&file, "A=file\n").unwrap();
+        let request = request(&["-e", "A=line", "--env-file", file.to_str().unwrap(), "nginx"]).unwrap();
+        assert_eq!(request.env, ["A=file", "A=line"]);
+    }
+
+    #[test]
+    fn a_bad_value_names_its_option() {
+        let Err(Failure::Problem(problem)) = request(&["-p", "x", "nginx"]) else { panic!("accepted") };
+        assert_eq!(problem.message, "invalid argument \"x\" for \"-p, --publish\" flag: invalid containerPort: x");
+    }
+}

@@ -1,0 +1,51 @@
+//! `pull`, `rmi`, `load`.
+
+use crate::{
+    failure::{Failure, Outcome, say},
+    render::{
+        progress::{Pull, To},
+        text::inert,
+    },
+};
+use berth_api::{Client, client::Removed};
+use futures_util::StreamExt;
+use std::{path::Path, pin::pin};
+
+pub(super) async fn pull(client: &Client, image: &str, quiet: bool) -> Outcome {
+    let mut shown = Pull::new(if quiet { To::Nowhere } else { To::Stdout });
+    let mut pull = pin!(client.pull(image)?);
+    while let Some(progress) = pull.next().await {
+        shown.show(&progress?);
+    }
+    drop(shown);
+    println!("{image}");
+    Ok(0)
+}
+
+pub(super) async fn rmi(client: &Client, force: bool, names: &[String]) -> Outcome {
+    let mut failed = false;
+    for name in names {
+        match client.remove_image(name, force).await {
+            Ok(done) => done.iter().for_each(|removed| match removed {
+                Removed::Untagged(name) => println!("Untagged: {}", inert(name)),
+                Removed::Deleted(id) => println!("Deleted: {}", inert(id)),
+            }),
+            Err(error) => {
+                failed = true;
+                say(&error.problem());
+            }
+        }
+    }
+    if failed { Err(Failure::Said(1)) } else { Ok(0) }
+}
+
+pub(super) async fn load(client: &Client, input: Option<&Path>, quiet: bool) -> Outcome {
+    let said = match input {
+        Some(archive) => client.load(archive).await?,
+        None => client.load_from(tokio::io::stdin()).await?,
+    };
+    if !quiet {
+        said.iter().for_each(|line| println!("{}", inert(line)));
+    }
+    Ok(0)
+}

@@ -1,0 +1,88 @@
+//! `logs`: of the machine, or of a container.
+
+use super::since;
+use crate::{
+    arguments::Logs,
+    failure::{Failure, Outcome, invalid, io},
+};
+use berth_api::{Client, container::LogOptions};
+use futures_util::StreamExt;
+use std::{io::Write, pin::pin, time::SystemTime};
+
+pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
+    let tail = match options.tail.as_str() {
+        "all" => None,
+        number => Some(number.parse().map_err(|_| invalid(format!("invalid value for --tail: {number:?}")))?),
+    };
+    match &options.name {
+        Some(name) => container(client, name, &options, tail).await,
+        None => console(client, &options, tail).await,
+    }
+}
+
+async fn container(client: &Client, name: &str, options: &Logs, tail: Option<u64>) -> Outcome {
+    let since = options.since.as_deref().map(|text| since::parse(text, SystemTime::now())).transpose()?.unwrap_or(0);
+    let options = LogOptions { follow: options.follow, tail, since, timestamps: options.timestamps };
+    super::run::copy(client.logs(name, &options)?).await?;
+    Ok(0)
+}
+
+async fn console(client: &Client, options: &Logs, tail: Option<u64>) -> Outcome {
+    if options.since.is_some() || options.timestamps {
+        return Err(invalid("--since and --timestamps need a container: the machine's console has no times"));
+    }
+    let path = client.home().console_log();
+    let running = super::must_run(client).await;
+    if running.is_err() && path.is_file() {
+        // berthd is not there to ask, and what the machine said last is just what is wanted then.
+        let text = std::fs::read(&path).map_err(io(format!("read {}", path.display())))?;
+        return write(last_lines(&text, tail));
+    }
+    running?;
+    let mut text = pin!(client.console(options.follow).await?);
+    let mut first = Vec::new();
+    if tail.is_some() && !options.follow {
+        while let Some(bytes) = text.next().await {
+            first.extend_from_slice(&bytes?);
+        }
+        return write(last_lines(&first, tail));
+    }
+    let mut tail = tail;
+    while let Some(bytes) = text.next().await {
+        // What is there comes in the first piece, of at most 64 KiB; `tail` is about that.
+        write(last_lines(&bytes?, tail.take()))?;
+    }
+    Ok(0)
+}
+
+fn last_lines(text: &[u8], count: Option<u64>) -> &[u8] {
+    let Some(count) = count else { return text };
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let Some(skip) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) else { return b"" };
+    let start = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').nth(skip).map_or(0, |(at, _)| at + 1);
+    &text[start..]
+}
+
+fn write(text: &[u8]) -> Outcome {
+    let mut out = std::io::stdout();
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Ok(()) => Ok(0),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::Said(0)),
+        Err(error) => Err(io("write the output")(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_whole_ones() {
+        let text = b"a\nb\nc\n";
+        assert_eq!(last_lines(text, Some(2)), b"b\nc\n");
+        assert_eq!(last_lines(text, Some(9)), text);
+        assert_eq!(last_lines(text, Some(0)), b"");
+        assert_eq!(last_lines(text, None), text);
+        assert_eq!(last_lines(b"a\nb", Some(1)), b"b");
+    }
+}

@@ -1,0 +1,84 @@
+//! What the verbs do: one function each, with the answers of `berth-api` turned into text.
+
+mod containers;
+mod context;
+mod images;
+mod inspect;
+mod listing;
+mod logs;
+mod machine;
+mod run;
+mod since;
+mod versions;
+mod volumes;
+
+use crate::{
+    arguments::{Cli, Command},
+    failure::{Failure, Outcome, say},
+};
+use berth_api::{BerthHome, Client, Error, MachineState, Problem};
+use clap::CommandFactory;
+use std::future::Future;
+
+/// Runs a command; gives its exit code.
+pub(crate) async fn run(cli: Cli) -> Outcome {
+    let client = Client::new(BerthHome::from_env()?);
+    match cli.command {
+        Command::Up => machine::up(&client).await,
+        Command::Down => machine::down(&client).await,
+        Command::Status { json } => machine::status(&client, json).await,
+        Command::Welcome => machine::welcome(&client).await,
+        Command::Logs(options) => logs::logs(&client, options).await,
+        Command::Ports => machine::ports(&client).await,
+        Command::Run(options) => run::run(&client, options).await,
+        Command::Create(options) => run::create(&client, &options).await,
+        Command::Ps(options) => listing::ps(&client, &options).await,
+        Command::Start(names) => containers::start(&client, &names.names).await,
+        Command::Stop(options) => containers::stop(&client, &options).await,
+        Command::Restart(options) => containers::restart(&client, &options).await,
+        Command::Kill { signal, names } => containers::kill(&client, &signal, &names.names).await,
+        Command::Wait(names) => containers::wait(&client, &names.names).await,
+        Command::Rm { force, volumes, names } => containers::rm(&client, force, volumes, &names.names).await,
+        Command::Inspect(names) => inspect::any(&client, &names.names).await,
+        Command::Pull { quiet, image } => images::pull(&client, &image, quiet).await,
+        Command::Images(options) => listing::images(&client, &options).await,
+        Command::Rmi { force, names } => images::rmi(&client, force, &names.names).await,
+        Command::Tag { source, target } => Ok(client.tag_image(&source, &target).await.map(|()| 0)?),
+        Command::Load { input, quiet } => images::load(&client, input.as_deref(), quiet).await,
+        Command::Volume(command) => volumes::volume(&client, command).await,
+        Command::Context { make_current, remove } => context::context(&client, make_current, remove),
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "berth", &mut std::io::stdout());
+            Ok(0)
+        }
+        Command::Version => versions::version(&client).await,
+    }
+}
+
+/// Does `act` for each name, as docker does: each that went well is printed, each that failed is told, and one failure
+/// fails the command.
+async fn each<F: Future<Output = Result<(), Error>>>(names: &[String], act: impl Fn(String) -> F) -> Outcome {
+    let mut failed = false;
+    for name in names {
+        match act(name.clone()).await {
+            Ok(()) => println!("{name}"),
+            Err(error) => {
+                failed = true;
+                let problem = error.problem();
+                say(&problem);
+                if problem.code == berth_api::Code::MachineStopped {
+                    break;
+                }
+            }
+        }
+    }
+    if failed { Err(Failure::Said(1)) } else { Ok(0) }
+}
+
+/// For commands whose answer streams: a machine that is not running is said at once, not waited for.
+async fn must_run(client: &Client) -> Result<(), Failure> {
+    match client.status().await?.state {
+        MachineState::Stopped => Err(Problem::machine_stopped().into()),
+        _ => Ok(()),
+    }
+}

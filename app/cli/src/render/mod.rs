@@ -1,0 +1,9 @@
+//! Text for a terminal.
+
+pub(crate) mod age;
+pub(crate) mod ports;
+pub(crate) mod progress;
+pub(crate) mod size;
+pub(crate) mod steps;
+pub(crate) mod table;
+pub(crate) mod text;

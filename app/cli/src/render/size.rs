@@ -1,0 +1,42 @@
+//! Bytes in words, as docker's `units.HumanSizeWithPrecision(size, 3)` writes them: decimal units, three digits.
+
+const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
+
+/// `bytes` in words.
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+pub(crate) fn words(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1000.0 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    let digits = match size {
+        size if size >= 100.0 || unit == 0 => 0,
+        size if size >= 10.0 => 1,
+        _ => 2,
+    };
+    let number = format!("{size:.digits$}");
+    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
+    format!("{number}{}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_dockers() {
+        for (bytes, expected) in [
+            (0, "0B"),
+            (999, "999B"),
+            (1000, "1kB"),
+            (4_260_000, "4.26MB"),
+            (72_800_000, "72.8MB"),
+            (187_654_321, "188MB"),
+            (1_200_000_000, "1.2GB"),
+        ] {
+            assert_eq!(words(bytes), expected);
+        }
+    }
+}

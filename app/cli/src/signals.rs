@@ -1,0 +1,32 @@
+//! Signals of this side that a container in the foreground gets.
+
+use tokio::sync::mpsc;
+
+/// The names of the signals that arrive from now on, as docker takes them.
+#[cfg(unix)]
+pub(crate) fn arriving() -> mpsc::UnboundedReceiver<&'static str> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let forwarded = [
+        ("INT", SignalKind::interrupt()),
+        ("TERM", SignalKind::terminate()),
+        ("QUIT", SignalKind::quit()),
+        ("HUP", SignalKind::hangup()),
+        ("USR1", SignalKind::user_defined1()),
+        ("USR2", SignalKind::user_defined2()),
+    ];
+    for (name, kind) in forwarded {
+        let Ok(mut stream) = signal(kind) else { continue };
+        let sender = sender.clone();
+        tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(name).is_ok() {} });
+    }
+    receiver
+}
+
+/// The names of the signals that arrive from now on, as docker takes them.
+#[cfg(windows)]
+pub(crate) fn arriving() -> mpsc::UnboundedReceiver<&'static str> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send("INT").is_ok() {} });
+    receiver
+}
