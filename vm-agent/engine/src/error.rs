@@ -73,6 +73,14 @@ pub enum Error {
     /// Kill of a container that does not run.
     #[error("container {0} is not running")]
     NotRunning(String),
+    /// A kill failed.
+    #[error("cannot kill container: {name}: {source}")]
+    KillFailed {
+        /// As the caller named it.
+        name: String,
+        /// Why.
+        source: Box<Self>,
+    },
     /// The container is in the asked state already.
     #[error("container {id} is already {state}")]
     AlreadyInState {
@@ -128,10 +136,19 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error without the words that a use-case put in front.
+    pub(crate) fn unwrapped(self) -> Self {
+        match self {
+            Self::KillFailed { source, .. } => *source,
+            other => other,
+        }
+    }
+
     /// What kind of answer this is.
     #[must_use]
     pub const fn kind(&self) -> ErrorKind {
         match self {
+            Self::KillFailed { source, .. } => source.kind(),
             Self::NoSuchContainer(_)
             | Self::NoSuchImage(_)
             | Self::NoSuchVolume(_)

@@ -3,7 +3,7 @@
 use crate::{Error, Result, container::Definition, container::Live};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
 };
 use tokio::sync::watch;
 
@@ -13,10 +13,14 @@ pub(crate) struct Container {
     pub(crate) definition: Arc<Definition>,
     /// What does; a waiter subscribes. `None` when the container is gone.
     pub(crate) live: watch::Sender<Option<Arc<Live>>>,
+    /// What it was like when it went: a slow waiter may not have seen it.
+    last: OnceLock<Arc<Live>>,
     /// Held by start and remove: one of them at a time.
     pub(crate) operation: tokio::sync::Mutex<()>,
     /// Held while the row and `live` change together.
     pub(crate) change: tokio::sync::Mutex<()>,
+    /// A person restarts it: its end is no reason to remove it or to start it by policy.
+    pub(crate) restarting_by_hand: AtomicBool,
 }
 
 impl Container {
@@ -25,14 +29,31 @@ impl Container {
         Self {
             definition: Arc::new(definition),
             live: watch::Sender::new(Some(Arc::new(live))),
+            last: OnceLock::new(),
             operation: tokio::sync::Mutex::default(),
             change: tokio::sync::Mutex::default(),
+            restarting_by_hand: AtomicBool::new(false),
         }
     }
 
     /// 64 hex digits.
     pub(crate) fn id(&self) -> &str {
         &self.definition.id
+    }
+
+    /// It is gone.
+    pub(crate) fn vanish(&self) {
+        self.live.send_modify(|live| {
+            if let Some(live) = live.take() {
+                // Removal happens once: nothing was there before.
+                drop(self.last.set(live));
+            }
+        });
+    }
+
+    /// What it was like when it went.
+    pub(crate) fn last(&self) -> Option<&Live> {
+        self.last.get().map(Arc::as_ref)
     }
 
     /// What it is like now; an error once it is gone.

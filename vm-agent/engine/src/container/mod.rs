@@ -2,6 +2,7 @@
 
 mod config;
 mod details;
+mod effective;
 mod life;
 mod list;
 mod mount_plan;
@@ -16,6 +17,7 @@ pub use config::{
     RestartPolicy, Ulimit,
 };
 pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
+pub(crate) use effective::{fill as fill_from_image, ports as image_ports};
 pub(crate) use life::{Life, Turn, UNSEEN_EXIT};
 pub use list::{ContainerFilters, ContainerSummary, ListOptions, PublishedPort};
 pub(crate) use mount_plan::{Wish, WishKind, plan as plan_mounts};

@@ -1,12 +1,24 @@
 //! Images.
 
-use super::{Engine, pending};
+use super::{Engine, to_the_end};
 use crate::{
-    Result,
-    image::{ImageDetails, ImageFilters, ImageRemoval, ImageSummary, Loaded, PullProgress, RegistryAuth},
+    Error, Result, Timestamp,
+    container::{Healthcheck, image_ports},
+    event::EventKind,
+    filter,
+    image::{
+        ImageConfig, ImageDetails, ImageFilters, ImageRemoval, ImageSummary, LayerStep, Loaded, PullProgress,
+        RegistryAuth,
+    },
 };
-use futures_util::stream::BoxStream;
-use tokio::io::AsyncRead;
+use berth_image::{Credentials, Image, ImageUse, LayerProgress, Platform, PullEvent, PullStatus, Reference, Removal};
+use futures_util::{StreamExt, stream::BoxStream};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{io::AsyncRead, sync::mpsc};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 /// What a pull says, until it is done or failed. Dropping it ends the pull.
 pub type PullStream = BoxStream<'static, Result<PullProgress>>;
@@ -22,8 +34,35 @@ impl Engine {
         platform: Option<&str>,
         auth: Option<RegistryAuth>,
     ) -> Result<PullStream> {
-        drop((reference.to_owned(), platform.map(str::to_owned), auth));
-        Err(pending(self))
+        let reference = parse_reference(reference)?.or_latest();
+        let platform = platform
+            .filter(|platform| !platform.is_empty())
+            .map(str::parse::<Platform>)
+            .transpose()
+            .map_err(|e| Error::InvalidParameter(e.to_string()))?;
+        let credentials = auth.and_then(credentials);
+        let (news, stream) = mpsc::unbounded_channel();
+        let engine = self.clone();
+        let task = tokio::spawn(async move {
+            let digest = Arc::new(Mutex::new(String::new()));
+            let progress = {
+                let (news, digest) = (news.clone(), digest.clone());
+                // A listener that is gone ends the task; nothing is lost by not telling it.
+                Arc::new(move |event: PullEvent| drop(translate(event, &digest).map(|event| news.send(Ok(event)))))
+            };
+            let images = &engine.inner.seams.images;
+            let pulled = images.pull(&reference, platform.as_ref(), credentials.as_ref(), progress).await;
+            match pulled {
+                Ok(_) => engine.tell_image("pull", &reference.familiar(), &reference.familiar_repository()),
+                Err(e) => drop(news.send(Err(e.into()))),
+            }
+        });
+        let end_with_stream = AbortOnDrop(task.abort_handle());
+        let stream = UnboundedReceiverStream::new(stream).map(move |event| {
+            let _held = &end_with_stream;
+            event
+        });
+        Ok(stream.boxed())
     }
 
     /// Reads images from an archive (docker's or OCI's, plain, gzip or zstd).
@@ -31,8 +70,16 @@ impl Engine {
     /// # Errors
     /// An archive that is none, or holds no image.
     pub async fn load_images(&self, archive: impl AsyncRead + Send + Unpin + 'static) -> Result<Vec<Loaded>> {
-        drop(archive);
-        Err(pending(self))
+        let loaded = self.inner.seams.images.load(Box::new(archive)).await?;
+        Ok(loaded
+            .into_iter()
+            .map(|image| {
+                let id = image.id.to_string();
+                let reference = image.name.map(|name| name.familiar());
+                self.tell_image("load", &id, reference.as_deref().unwrap_or(&id));
+                Loaded { id, reference }
+            })
+            .collect())
     }
 
     /// The images that fit, newest first.
@@ -40,8 +87,35 @@ impl Engine {
     /// # Errors
     /// When the store cannot be read.
     pub async fn list_images(&self, filters: ImageFilters) -> Result<Vec<ImageSummary>> {
-        drop(filters);
-        Err(pending(self))
+        let images = self.inner.seams.images.list().await?;
+        let mut containers: HashMap<String, usize> = HashMap::new();
+        for container in self.inner.roster.all() {
+            *containers.entry(container.definition.image_id.clone()).or_default() += 1;
+        }
+        let bound = async |names: &[String]| -> Result<Option<i64>> {
+            let Some(name) = names.first() else { return Ok(None) };
+            Ok(Some(created(&self.inner.seams.images.resolve(name).await?).map_or(0, |at| at.0)))
+        };
+        let (before, since) = (bound(&filters.before).await?, bound(&filters.since).await?);
+        Ok(images
+            .into_iter()
+            .filter(|image| {
+                let at = created(image).map_or(0, |at| at.0);
+                before.is_none_or(|before| at < before) && since.is_none_or(|since| at > since) && fits(image, &filters)
+            })
+            .map(|image| {
+                let id = image.id.to_string();
+                ImageSummary {
+                    repo_tags: image.tags.iter().map(Reference::familiar).collect(),
+                    repo_digests: image.digests.iter().map(Reference::familiar).collect(),
+                    created: created(&image),
+                    size: image.size,
+                    labels: image.config.config.labels.clone(),
+                    containers: containers.get(&id).copied().unwrap_or(0),
+                    id,
+                }
+            })
+            .collect())
     }
 
     /// Everything about one image, by reference, id or prefix of an id.
@@ -49,8 +123,34 @@ impl Engine {
     /// # Errors
     /// No such image.
     pub async fn inspect_image(&self, name: &str) -> Result<ImageDetails> {
-        drop(name.to_owned());
-        Err(pending(self))
+        let image = self.inner.seams.images.resolve(name).await?;
+        let config = &image.config;
+        Ok(ImageDetails {
+            id: image.id.to_string(),
+            repo_tags: image.tags.iter().map(Reference::familiar).collect(),
+            repo_digests: image.digests.iter().map(Reference::familiar).collect(),
+            created: created(&image),
+            author: config.author.clone().unwrap_or_default(),
+            comment: config.history.last().and_then(|last| last.comment.clone()).unwrap_or_default(),
+            architecture: config.architecture.clone(),
+            variant: config.variant.clone().unwrap_or_default(),
+            os: config.os.clone(),
+            size: image.size,
+            diff_ids: image.layers.iter().map(|layer| layer.diff_id.to_string()).collect(),
+            last_tagged: Some(Timestamp(image.stored_at.saturating_mul(1_000_000_000))),
+            config: ImageConfig {
+                cmd: config.config.cmd.clone().unwrap_or_default(),
+                entrypoint: config.config.entrypoint.clone().unwrap_or_default(),
+                env: config.config.env.clone(),
+                user: config.config.user.clone(),
+                working_dir: config.config.working_dir.clone(),
+                volumes: config.config.volumes.clone(),
+                exposed_ports: image_ports(&config.config).collect(),
+                stop_signal: config.config.stop_signal.clone(),
+                healthcheck: config.config.healthcheck.as_ref().map(Healthcheck::from),
+                labels: config.config.labels.clone(),
+            },
+        })
     }
 
     /// Gives an image another name, `repository[:tag]`.
@@ -58,8 +158,10 @@ impl Engine {
     /// # Errors
     /// No such image; a name that is none.
     pub async fn tag_image(&self, name: &str, target: &str) -> Result<()> {
-        drop((name.to_owned(), target.to_owned()));
-        Err(pending(self))
+        let target = parse_reference(target)?.or_latest();
+        let image = self.inner.seams.images.tag(name, &target).await?;
+        self.tell_image("tag", &image.id.to_string(), &target.familiar());
+        Ok(())
     }
 
     /// Takes a name off an image, and with its last name the image.
@@ -67,7 +169,155 @@ impl Engine {
     /// # Errors
     /// Conflict while a container uses it (a stopped one yields to force).
     pub async fn remove_image(&self, name: &str, force: bool) -> Result<Vec<ImageRemoval>> {
-        drop((name.to_owned(), force));
-        Err(pending(self))
+        let (engine, name) = (self.clone(), name.to_owned());
+        to_the_end(async move {
+            let users = engine.image_users();
+            let in_use = move |id: &berth_image::ImageId| users.get(&id.to_string()).cloned();
+            let removals = engine.inner.seams.images.remove(&name, force, &in_use).await?;
+            Ok(removals
+                .into_iter()
+                .map(|removal| match removal {
+                    Removal::Untagged(reference) => {
+                        engine.tell_image("untag", &reference.familiar(), &reference.familiar());
+                        ImageRemoval::Untagged(reference.familiar())
+                    }
+                    Removal::Deleted(id) => {
+                        engine.tell_image("delete", &id.to_string(), &id.to_string());
+                        ImageRemoval::Deleted(id.to_string())
+                    }
+                })
+                .collect())
+        })
+        .await
+    }
+
+    /// By image id, a container that uses it; one that runs before one that does not.
+    fn image_users(&self) -> HashMap<String, ImageUse> {
+        let mut users: HashMap<String, ImageUse> = HashMap::new();
+        for container in self.inner.roster.all() {
+            let running = container.now().is_ok_and(|live| live.life.runs());
+            let user = ImageUse { container: container.definition.short_id().to_owned(), running };
+            let known = users.entry(container.definition.image_id.clone()).or_insert_with(|| user.clone());
+            if running && !known.running {
+                *known = user;
+            }
+        }
+        users
+    }
+
+    fn tell_image(&self, action: &str, actor: &str, name: &str) {
+        let attributes = BTreeMap::from([("name".to_owned(), name.to_owned())]);
+        self.tell_of(EventKind::Image, action, actor, attributes);
+    }
+}
+
+struct AbortOnDrop(tokio::task::AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+fn parse_reference(text: &str) -> Result<Reference> {
+    text.parse().map_err(|e: berth_image::InvalidReference| Error::InvalidParameter(e.to_string()))
+}
+
+fn credentials(auth: RegistryAuth) -> Option<Credentials> {
+    let RegistryAuth { username, password, identity_token, registry_token } = auth;
+    if !registry_token.is_empty() {
+        Some(Credentials::RegistryToken(registry_token))
+    } else if !identity_token.is_empty() {
+        Some(Credentials::IdentityToken(identity_token))
+    } else if !username.is_empty() {
+        Some(Credentials::Basic { username, password })
+    } else {
+        None
+    }
+}
+
+/// The store's news in the engine's terms. The digest is kept until the end, which tells both.
+fn translate(event: PullEvent, digest: &Mutex<String>) -> Option<PullProgress> {
+    let mut digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
+    Some(match event {
+        PullEvent::Pulling { reference } => PullProgress::Started {
+            repository: reference.path().to_owned(),
+            tag: reference
+                .tag()
+                .map(str::to_owned)
+                .or_else(|| reference.digest().map(|d| d.to_string()))
+                .unwrap_or_default(),
+        },
+        PullEvent::Layer { id, progress } => PullProgress::Layer {
+            id,
+            step: match progress {
+                LayerProgress::PullingFsLayer => LayerStep::Needed,
+                LayerProgress::Waiting => LayerStep::Waiting,
+                LayerProgress::Downloading { current, total } => LayerStep::Downloading { current, total },
+                LayerProgress::VerifyingChecksum => LayerStep::Verifying,
+                LayerProgress::DownloadComplete => LayerStep::Downloaded,
+                LayerProgress::Extracting { current, total } => LayerStep::Extracting { current, total },
+                LayerProgress::PullComplete => LayerStep::Complete,
+                LayerProgress::AlreadyExists => LayerStep::AlreadyExists,
+            },
+        },
+        PullEvent::Digest(served) => {
+            *digest = served.to_string();
+            return None;
+        }
+        PullEvent::Status { status, reference } => PullProgress::Done {
+            digest: std::mem::take(&mut digest),
+            reference: reference.familiar(),
+            up_to_date: status == PullStatus::UpToDate,
+        },
+    })
+}
+
+fn created(image: &Image) -> Option<Timestamp> {
+    image.config.created.as_deref().and_then(Timestamp::parse_rfc3339)
+}
+
+fn fits(image: &Image, filters: &ImageFilters) -> bool {
+    let named = |wanted: &String| {
+        image.tags.iter().any(|tag| {
+            let (repository, full) = (tag.familiar_repository(), tag.familiar());
+            matches(wanted, &repository) || matches(wanted, &full)
+        })
+    };
+    filters.dangling.is_none_or(|dangling| dangling == image.tags.is_empty())
+        && (filters.reference.is_empty() || filters.reference.iter().any(named))
+        && filters.label.iter().all(|label| filter::label_fits(label, &image.config.config.labels))
+}
+
+/// Shell patterns with `*` and `?`, neither of which stands for a slash.
+fn matches(pattern: &str, text: &str) -> bool {
+    match (pattern.as_bytes().first(), text.as_bytes().first()) {
+        (None, None) => true,
+        (Some(b'*'), _) => {
+            matches(&pattern[1..], text)
+                || text.chars().next().is_some_and(|c| c != '/' && matches(pattern, &text[c.len_utf8()..]))
+        }
+        (Some(b'?'), Some(c)) if *c != b'/' && c.is_ascii() => matches(&pattern[1..], &text[1..]),
+        (Some(p), Some(c)) if p == c && p.is_ascii() => matches(&pattern[1..], &text[1..]),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reference_patterns() {
+        for (pattern, text, fits) in [
+            ("nginx", "nginx", true),
+            ("ngin*", "nginx", true),
+            ("*", "a/b", false),
+            ("*/*:l*", "a/b:latest", true),
+            ("b?x:*", "box:1", true),
+            ("nginx", "nginx2", false),
+        ] {
+            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
+        }
     }
 }

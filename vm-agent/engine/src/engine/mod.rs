@@ -1,17 +1,51 @@
 //! The engine: one value, cheap to clone, with a method per use-case.
 
-mod containers;
+mod attach_network;
+mod create;
+mod end;
 mod images;
+mod inspect;
+mod list;
+mod networks;
 mod observe;
+mod recover;
+mod remove;
+mod start;
+mod stop;
 mod system;
+mod tell;
 mod volumes;
+mod wait;
 
-pub use containers::ContainerWait;
 pub use images::PullStream;
+pub use wait::ContainerWait;
 
-use crate::{EngineConfig, Result};
-use std::sync::Arc;
+use crate::{
+    EngineConfig, Error, PortLink, Result, RuntimeCli, Timestamp,
+    container::{ContainerState, Live, Turn},
+    event::Broker,
+    log::LogWatch,
+    paths::Paths,
+    roster::{Container, Roster},
+    seam::{Seams, SystemClock},
+    store::{Store, VolumeRow},
+};
+use berth_image::{ImageStore, NetworkConfig, StoreConfig};
+use berth_network::{BridgeConfig, BridgeNetwork};
+use berth_protocol::boot::Uplink;
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Authorities in the guest image.
+const CA_BUNDLE: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The container engine. Clones share everything.
 #[derive(Clone)]
@@ -20,7 +54,22 @@ pub struct Engine {
 }
 
 struct Inner {
+    /// Made at the first start, kept since.
+    id: String,
+    /// When this engine's state was made.
+    started: Timestamp,
     config: EngineConfig,
+    paths: Paths,
+    seams: Seams,
+    port_link: PortLink,
+    store: Store,
+    roster: Roster,
+    events: Broker,
+    logs: LogWatch,
+    /// All volumes; held while one is made, removed, or given to a container.
+    volumes: tokio::sync::Mutex<BTreeMap<String, VolumeRow>>,
+    /// The engine is going down: nothing is restarted.
+    closing: AtomicBool,
 }
 
 impl Engine {
@@ -29,7 +78,63 @@ impl Engine {
     /// # Errors
     /// When the state cannot be read.
     pub async fn open(config: EngineConfig) -> Result<Self> {
-        Ok(Self { inner: Arc::new(Inner { config }) })
+        let paths = Paths::new(&config);
+        let Uplink::Device(uplink) = &config.uplink;
+        let store = StoreConfig {
+            root: config.data.clone(),
+            network: NetworkConfig {
+                host_address: Some(uplink.host),
+                dns: uplink.dns.clone(),
+                ca_bundle: Some(CA_BUNDLE.into()).filter(|path: &std::path::PathBuf| path.exists()),
+                ca_roots_pem: config.ca_roots_pem.clone(),
+            },
+        };
+        make_dirs(&paths).await?;
+        let images = Arc::new(ImageStore::open(store).await?);
+        let network = BridgeNetwork::open(BridgeConfig::docker_like(paths.namespaces()))
+            .map_err(|e| Error::Internal(format!("could not open the network: {e}")))?;
+        let port_link = PortLink::default();
+        let seams = Seams {
+            runtime: Arc::new(RuntimeCli::new(config.runtime.clone(), paths.runtime())),
+            images: images.clone(),
+            snapshots: images,
+            network: Arc::new(network),
+            ports: Arc::new(port_link.clone()),
+            clock: Arc::new(SystemClock),
+        };
+        Self::with_seams(config, seams, port_link).await
+    }
+
+    /// As [`Engine::open`], on other ground.
+    ///
+    /// # Errors
+    /// As [`Engine::open`].
+    pub async fn with_seams(config: EngineConfig, seams: Seams, port_link: PortLink) -> Result<Self> {
+        let paths = Paths::new(&config);
+        make_dirs(&paths).await?;
+        let store = Store::open(paths.database()).await?;
+        let id = store.constant("engine-id", random_hex::<16>()?).await?;
+        let started = store.constant("made-at", seams.clock.now().rfc3339()).await?;
+        let started = Timestamp::parse_rfc3339(&started).unwrap_or_else(|| seams.clock.now());
+        let volumes = store.volumes().await?.into_iter().map(|row| (row.name.clone(), row)).collect();
+        let logs = LogWatch::open().map_err(|e| Error::Internal(format!("could not open inotify: {e}")))?;
+        let inner = Inner {
+            id,
+            started,
+            paths,
+            seams,
+            port_link,
+            store,
+            roster: Roster::default(),
+            events: Broker::default(),
+            logs,
+            volumes: tokio::sync::Mutex::new(volumes),
+            closing: AtomicBool::new(false),
+            config,
+        };
+        let engine = Self { inner: Arc::new(inner) };
+        engine.recover().await?;
+        Ok(engine)
     }
 
     /// Takes over a stream on which the host publishes ports, until it breaks. A later one replaces an earlier one.
@@ -37,17 +142,72 @@ impl Engine {
     /// # Errors
     /// When the stream broke or said something that makes no sense.
     pub async fn publish_link(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<()> {
-        drop(stream);
-        Err(pending(self))
+        let served = self.inner.port_link.serve(stream).await;
+        served.map_err(|e| Error::Unavailable(format!("the host no longer publishes ports: {e}")))
     }
 
-    /// Stops every container, each as its own stop signal says, all at once; those that have not ended after `grace`
-    /// are killed. Restart policies start nothing any more.
-    pub async fn shutdown(&self, grace: std::time::Duration) {
-        tokio::time::sleep(grace.min(std::time::Duration::ZERO)).await;
+    fn closing(&self) -> bool {
+        self.inner.closing.load(Ordering::Relaxed)
+    }
+
+    fn uplink(&self) -> &berth_protocol::boot::DeviceUplink {
+        let Uplink::Device(uplink) = &self.inner.config.uplink;
+        uplink
+    }
+
+    /// Changes a container's row and what is known of it together: durable first, then visible.
+    async fn change(
+        &self,
+        container: &Container,
+        change: impl FnOnce(&mut Live) -> Result<()> + Send,
+    ) -> Result<Arc<Live>> {
+        let _one_at_a_time = container.change.lock().await;
+        let mut next = (*container.now()?).clone();
+        change(&mut next)?;
+        self.inner.store.update_container(container.id(), &next).await?;
+        let next = Arc::new(next);
+        container.live.send_replace(Some(next.clone()));
+        Ok(next)
+    }
+
+    /// A change that is one turn of the container's life.
+    async fn turn(&self, container: &Container, turn: Turn) -> Result<Arc<Live>> {
+        let id = container.definition.short_id().to_owned();
+        self.change(container, move |live| take(live, turn, &id)).await
     }
 }
 
-fn pending(engine: &Engine) -> crate::Error {
-    crate::Error::Unavailable(format!("the engine in {} is being built", engine.inner.config.data.display()))
+/// One turn; what cannot follow is told as docker tells a wrong state.
+fn take(live: &mut Live, turn: Turn, id: &str) -> Result<()> {
+    live.life = live.life.after(turn).map_err(|refused| match refused.0 {
+        ContainerState::Removing => Error::RemovalInProgress(id.to_owned()),
+        state => Error::Conflict(format!("container {id} is {state}")),
+    })?;
+    Ok(())
 }
+
+/// Runs work of several steps to its end even when the caller goes away: a front drops a request's future when its
+/// client hangs up, and nothing may stay half-made.
+async fn to_the_end<T: Send + 'static>(work: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(work).await.unwrap_or_else(|e| Err(Error::Internal(format!("the engine failed in the middle: {e}"))))
+}
+
+async fn make_dirs(paths: &Paths) -> Result<()> {
+    for dir in [paths.containers(), paths.bundles(), paths.namespaces(), paths.runtime(), paths.volume_trash()] {
+        tokio::fs::create_dir_all(&dir).await.map_err(io_error("create", &dir))?;
+    }
+    Ok(())
+}
+
+fn io_error<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {
+    move |e| Error::Internal(format!("could not {doing} {}: {e}", path.display()))
+}
+
+fn random_hex<const N: usize>() -> Result<String> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Error::Internal(format!("the system gives no random numbers: {e}")))?;
+    Ok(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,12 @@
 //! The machine and the engine as a whole.
 
-use super::{Engine, pending};
+use super::{Engine, inspect::STORAGE_DRIVER};
 use crate::{
     Result,
+    container::ContainerState,
     system::{SystemInfo, VersionInfo},
 };
+use std::fs;
 
 impl Engine {
     /// Counts and the machine's numbers.
@@ -12,7 +14,33 @@ impl Engine {
     /// # Errors
     /// When the state cannot be read.
     pub async fn info(&self) -> Result<SystemInfo> {
-        Err(pending(self))
+        let states: Vec<ContainerState> =
+            self.inner.roster.all().iter().filter_map(|c| c.now().ok()).map(|live| live.life.status()).collect();
+        let count = |wanted: &[ContainerState]| states.iter().filter(|state| wanted.contains(state)).count();
+        let running = count(&[ContainerState::Running, ContainerState::Restarting]);
+        let paused = count(&[ContainerState::Paused]);
+        let system = rustix::system::uname();
+        Ok(SystemInfo {
+            id: self.inner.id.clone(),
+            containers: states.len(),
+            running,
+            paused,
+            stopped: states.len() - running - paused,
+            images: self.inner.seams.images.list().await?.len(),
+            storage_driver: STORAGE_DRIVER.to_owned(),
+            backing_filesystem: "extfs".to_owned(),
+            kernel_version: system.release().to_string_lossy().into_owned(),
+            operating_system: "Berth".to_owned(),
+            machine: system.machine().to_string_lossy().into_owned(),
+            cpus: self.cpus(),
+            memory: memory(),
+            hostname: self.inner.config.hostname.clone(),
+            root_dir: self.inner.paths.data().to_string_lossy().into_owned(),
+            now: self.inner.seams.clock.now(),
+            event_listeners: self.inner.events.listeners(),
+            open_files: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
+            warnings: vec![],
+        })
     }
 
     /// What runs here.
@@ -20,9 +48,20 @@ impl Engine {
     pub fn version(&self) -> VersionInfo {
         VersionInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            kernel_version: String::new(),
-            architecture: String::new(),
+            kernel_version: rustix::system::uname().release().to_string_lossy().into_owned(),
+            architecture: berth_image::Platform::native().architecture,
             os: "linux".to_owned(),
         }
     }
+
+    pub(super) fn cpus(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+}
+
+/// The machine's memory, bytes; 0 when the kernel does not say.
+fn memory() -> u64 {
+    let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024
 }

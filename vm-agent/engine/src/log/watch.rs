@@ -35,9 +35,12 @@ pub(crate) struct Watched {
 
 impl LogWatch {
     /// Opens inotify. Call inside a tokio runtime with I/O.
+    #[expect(unsafe_code, reason = "registering a descriptor with the reactor is unsafe in tokio")]
     pub(crate) fn open() -> io::Result<Self> {
         let fd = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK)?;
-        let shared = Arc::new(Shared { fd: AsyncFd::new(fd)?, files: Mutex::default() });
+        // SAFETY: an `OwnedFd` names the same open descriptor from here until `AsyncFd` drops it.
+        let fd = unsafe { AsyncFd::register(fd) }?;
+        let shared = Arc::new(Shared { fd, files: Mutex::default() });
         let task = tokio::spawn({
             let shared = shared.clone();
             async move {

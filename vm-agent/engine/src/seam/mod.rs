@@ -10,6 +10,7 @@ mod snapshots;
 
 pub use clock::{Clock, SystemClock};
 pub use images::{Images, InUse};
+pub(crate) use network::setup_failed;
 pub use network::{AttachedNetwork, BridgeInfo, NetworkBackend};
 pub use ports::{PortPublisher, PublishError};
 pub use runtime::{ExitRecord, Liveness, Runtime, RuntimeError, StartError};

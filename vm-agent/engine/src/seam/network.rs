@@ -2,11 +2,7 @@
 
 use async_trait::async_trait;
 use berth_network::{BridgeNetwork, Endpoint, Error};
-use std::{
-    collections::BTreeSet,
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf};
 
 /// A container's place on the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,9 +100,4 @@ impl NetworkBackend for BridgeNetwork {
 /// Docker's words around a network that could not be set up.
 pub(crate) fn setup_failed(error: &Error) -> crate::Error {
     crate::Error::Internal(format!("failed to set up container networking: {error}"))
-}
-
-/// The id docker shows for a namespace: the last part of its file's name.
-pub(crate) fn sandbox_id(namespace: &Path) -> String {
-    namespace.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }

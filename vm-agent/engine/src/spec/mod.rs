@@ -126,7 +126,7 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) ->
     resources::rlimits(&host.ulimits)?;
     environment::check(config)?;
     etc::check(host)?;
-    for (key, _) in &host.sysctls {
+    for key in host.sysctls.keys() {
         check_sysctl(key, &host.network_mode)?;
     }
     let modes = [

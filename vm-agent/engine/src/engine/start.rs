@@ -1,0 +1,269 @@
+//! Starting a container.
+
+use super::{
+    Engine,
+    attach_network::{Placed, unplaced},
+    io_error, take, to_the_end,
+};
+use crate::{
+    Error, Result,
+    container::{ContainerState, Definition, Live, Turn},
+    modules,
+    rootfs::Rootfs,
+    roster::Container,
+    seam::StartError,
+    spec::{self, Circumstances, EtcFiles, EtcTexts, ResolvedUser},
+    volume::fill,
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+/// Docker's exit codes of a container that could not be started.
+const NOT_EXECUTABLE: i64 = 126;
+const NOT_FOUND: i64 = 127;
+const NOT_STARTED: i64 = 128;
+
+/// Why a container is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    /// Somebody asked.
+    Asked,
+    /// It ended and its restart policy wants it.
+    Policy,
+    /// The engine starts and its restart policy wants it.
+    Boot,
+}
+
+/// A start that failed, with the exit code docker gives it.
+struct Failure {
+    error: Error,
+    exit_code: i64,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, exit_code: NOT_STARTED }
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        let (exit_code, callers_fault) = match &error {
+            StartError::NotFound(_) => (NOT_FOUND, true),
+            StartError::NotExecutable(_) => (NOT_EXECUTABLE, true),
+            StartError::Other(_) => (NOT_STARTED, false),
+        };
+        let message = format!(
+            "failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: {error}"
+        );
+        Self { error: Error::StartFailed { message, callers_fault }, exit_code }
+    }
+}
+
+impl Engine {
+    /// Starts a container; its ports are published when this returns.
+    ///
+    /// # Errors
+    /// Not modified when it runs; docker's sentence when its command is not there; a port that is taken.
+    pub async fn start_container(&self, name: &str) -> Result<()> {
+        let container = self.inner.roster.find(name)?;
+        self.start(container, Reason::Asked).await
+    }
+
+    pub(super) async fn start(&self, container: Arc<Container>, reason: Reason) -> Result<()> {
+        let engine = self.clone();
+        to_the_end(async move { engine.start_now(container, reason).await }).await
+    }
+
+    async fn start_now(&self, container: Arc<Container>, reason: Reason) -> Result<()> {
+        let operation = container.operation.lock().await;
+        let live = container.now()?;
+        match (live.life.status(), reason) {
+            (ContainerState::Restarting, Reason::Policy | Reason::Asked)
+            | (ContainerState::Created, Reason::Asked)
+            | (ContainerState::Exited, Reason::Asked | Reason::Boot) => {}
+            (ContainerState::Running | ContainerState::Paused, _) => {
+                return Err(Error::AlreadyInState { id: container.id().to_owned(), state: "started" });
+            }
+            (ContainerState::Removing | ContainerState::Dead, _) => return Err(Error::MarkedForRemoval),
+            // Somebody stopped it during the pause: nothing is to be done.
+            _ => return Ok(()),
+        }
+        let failure = match self.bring_up(&container, &live, reason).await {
+            Ok(live) => {
+                self.tell_network(&container, "connect");
+                self.tell(&container, &live, "start", &[]);
+                self.watch(container.clone());
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        self.take_down(&container).await;
+        let why = failure.error.to_string();
+        let id = container.definition.short_id();
+        let failed = self
+            .change(&container, |live| {
+                live.network = unplaced(&live.network);
+                live.publications.clear();
+                take(live, Turn::StartFailed { exit_code: failure.exit_code, why }, id)
+            })
+            .await;
+        if let Err(e) = failed {
+            tracing::error!("the failed start of {id} could not be kept: {e}");
+        }
+        if container.definition.host.auto_remove {
+            drop(operation);
+            if let Err(e) = self.remove(container.clone(), true).await {
+                tracing::warn!("{} stays after its failed start: {e}", container.definition.short_id());
+            }
+        }
+        Err(failure.error)
+    }
+
+    /// Everything from the network to the running process. What is there when this fails is for the caller to take
+    /// down.
+    async fn bring_up(&self, container: &Container, live: &Live, reason: Reason) -> Result<Arc<Live>, Failure> {
+        let Container { definition, .. } = container;
+        let inner = &self.inner;
+        modules::ready(&inner.config).await?;
+        self.clear_bundle(&definition.id).await?;
+
+        let Placed { namespace, mut settings } = self.place(definition).await?;
+        // Kept before the process exists: an engine that takes it up after a crash has to know its address.
+        let placed = settings.clone();
+        self.change(container, |live| {
+            live.network = placed;
+            Ok(())
+        })
+        .await?;
+        let publications = self.publish(definition, &live.name, &mut settings).await?;
+
+        let dir = inner.paths.container(&definition.id);
+        let rootfs = inner.paths.rootfs(&definition.id);
+        let snapshot = inner.seams.snapshots.get(&definition.id, &dir).await.map_err(Error::from)?;
+        inner.seams.snapshots.mount(&snapshot, &rootfs).await.map_err(Error::from)?;
+        let address = settings.networks.values().find_map(|endpoint| endpoint.address);
+        let hostname = spec::hostname(definition, &inner.config.hostname).to_owned();
+        let uplink = self.uplink();
+        let furnishing = Furnishing {
+            definition: definition.clone(),
+            texts: EtcTexts::of(definition, &hostname, address, &uplink.dns, uplink.host)?,
+            hostname,
+            etc: EtcFiles::of(&dir),
+            rootfs,
+            bundle: inner.paths.bundle(&definition.id),
+            namespace,
+            fill: !live.filled,
+        };
+        let furnished = tokio::task::spawn_blocking(move || furnishing.carry_out()).await;
+        furnished.map_err(|e| Error::Internal(format!("a start ended in the middle: {e}")))??;
+
+        let bundle = inner.paths.bundle(&definition.id);
+        let pid = inner.seams.runtime.create(&definition.id, &bundle, &inner.paths.log(&definition.id)).await?;
+        let other = |e: crate::seam::RuntimeError| Failure::from(StartError::Other(e.to_string()));
+        inner.seams.runtime.start(&definition.id).await.map_err(other)?;
+        let at = inner.seams.clock.now();
+        let id = definition.short_id();
+        let started = self.change(container, |live| {
+            live.network = settings;
+            live.publications = publications;
+            live.filled = true;
+            take(live, Turn::Started { pid, at, by_policy: reason == Reason::Policy }, id)
+        });
+        Ok(started.await?)
+    }
+
+    /// Makes the bundle's directory be there and empty. Never recursive: a root filesystem that could not be
+    /// unmounted must not be emptied.
+    async fn clear_bundle(&self, id: &str) -> Result<()> {
+        let (bundle, rootfs) = (self.inner.paths.bundle(id), self.inner.paths.rootfs(id));
+        self.inner.seams.snapshots.unmount(&rootfs).await?;
+        self.remove_bundle_files(id).await?;
+        tokio::fs::create_dir_all(&rootfs).await.map_err(io_error("create", &bundle))
+    }
+
+    /// Removes the plain files of a bundle and its directories, when those are empty then.
+    pub(super) async fn remove_bundle_files(&self, id: &str) -> Result<()> {
+        let (bundle, rootfs) = (self.inner.paths.bundle(id), self.inner.paths.rootfs(id));
+        let missing_is_fine = |result: io::Result<()>, path: &Path| match result {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(e)),
+            _ => Ok(()),
+        };
+        let mut entries = match tokio::fs::read_dir(&bundle).await {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(io_error("list", &bundle)(e)),
+        };
+        while let Some(entry) = entries.next_entry().await.map_err(io_error("list", &bundle))? {
+            if entry.path() != rootfs {
+                missing_is_fine(tokio::fs::remove_file(entry.path()).await, &entry.path())?;
+            }
+        }
+        missing_is_fine(tokio::fs::remove_dir(&rootfs).await, &rootfs)?;
+        missing_is_fine(tokio::fs::remove_dir(&bundle).await, &bundle)
+    }
+
+    /// Takes away what only a running container needs. What fails is logged, and swept when the engine starts.
+    pub(super) async fn take_down(&self, container: &Container) {
+        let inner = &self.inner;
+        let id = container.id();
+        if let Err(e) = inner.seams.runtime.delete(id).await {
+            tracing::warn!("the runtime keeps {}: {e}", container.definition.short_id());
+        }
+        if let Err(e) = inner.seams.snapshots.unmount(&inner.paths.rootfs(id)).await {
+            tracing::warn!("the files of {} stay mounted: {e}", container.definition.short_id());
+        }
+        if let Ok(live) = container.now() {
+            self.unplace(container, &live).await;
+        }
+    }
+}
+
+/// What is written into a container's files before it starts.
+struct Furnishing {
+    definition: Arc<Definition>,
+    texts: EtcTexts,
+    hostname: String,
+    etc: EtcFiles,
+    rootfs: PathBuf,
+    bundle: PathBuf,
+    namespace: Option<PathBuf>,
+    fill: bool,
+}
+
+impl Furnishing {
+    fn carry_out(self) -> Result<()> {
+        let Self { definition, texts, etc, rootfs, .. } = &self;
+        let root = Rootfs::open(rootfs).map_err(io_error("open", rootfs))?;
+        for (path, text) in
+            [(&etc.hosts, &texts.hosts), (&etc.hostname, &texts.hostname), (&etc.resolv_conf, &texts.resolv_conf)]
+        {
+            fs::write(path, text).map_err(io_error("write", path))?;
+        }
+        let dir = &definition.config.working_dir;
+        root.make_dirs(dir, 0, 0).map_err(|e| {
+            Error::Internal(format!("could not create the working directory {dir} in the container: {e}"))
+        })?;
+        for mount in definition.volumes().filter(|mount| self.fill && mount.fill) {
+            let (from, to) = (&mount.point.destination, Path::new(&mount.point.source));
+            fill::fill(&root, from, to).map_err(|e| {
+                Error::Internal(format!("could not fill the volume {} from {from} of the image: {e}", mount.point.name))
+            })?;
+        }
+        let user = ResolvedUser::look_up(&root, &definition.config.user, &definition.host.group_add)?;
+        let at = Circumstances {
+            rootfs,
+            etc,
+            network_namespace: self.namespace.as_deref(),
+            user: &user,
+            hostname: &self.hostname,
+        };
+        let spec = serde_json::to_vec(&spec::build(definition, &at)?)
+            .map_err(|e| Error::Internal(format!("could not write the container's specification: {e}")))?;
+        let path = self.bundle.join("config.json");
+        fs::write(&path, spec).map_err(io_error("write", &path))
+    }
+}

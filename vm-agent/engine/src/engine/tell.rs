@@ -1,0 +1,30 @@
+//! Tells events, with docker's attributes.
+
+use super::Engine;
+use crate::{container::Live, event::EventKind, roster::Container};
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// An event of a container: its labels, its image and its name, and what is special about the event.
+    pub(super) fn tell(&self, container: &Container, live: &Live, action: &str, special: &[(&str, String)]) {
+        let config = &container.definition.config;
+        let mut attributes = config.labels.clone();
+        attributes.insert("image".to_owned(), config.image.clone());
+        attributes.insert("name".to_owned(), live.name.clone());
+        attributes.extend(special.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
+        self.tell_of(EventKind::Container, action, container.id(), attributes);
+    }
+
+    /// An event of anything else.
+    pub(super) fn tell_of(&self, kind: EventKind, action: &str, actor: &str, attributes: BTreeMap<String, String>) {
+        self.inner.events.tell(self.inner.seams.clock.now(), kind, action, actor, attributes);
+    }
+
+    /// A container came to its network or left it.
+    pub(super) fn tell_network(&self, container: &Container, action: &str) {
+        let Some(network) = self.network_of(&container.definition.host.network_mode) else { return };
+        let attributes = [("container", container.id()), ("name", network.name), ("type", network.driver)];
+        let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        self.tell_of(EventKind::Network, action, &self.network_id(network.name), attributes);
+    }
+}

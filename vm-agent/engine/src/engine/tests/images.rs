@@ -1,0 +1,59 @@
+use super::*;
+use crate::{
+    ErrorKind,
+    container::RemoveOptions,
+    image::{ImageFilters, ImageRemoval, PullProgress},
+};
+use futures_util::StreamExt;
+
+#[tokio::test]
+async fn a_pull_tells_its_news_and_ends() {
+    let case = Case::new().await;
+    case.fakes.images.offer("docker.io/library/nginx:1.27", |_| {});
+    let pull = case.engine.pull_image("nginx:1.27", None, None).await.unwrap();
+    let news: Vec<_> = pull.map(Result::unwrap).collect().await;
+    assert_eq!(news[0], PullProgress::Started { repository: "library/nginx".into(), tag: "1.27".into() });
+    let PullProgress::Done { digest, reference, up_to_date } = &news[1] else { panic!("{news:?}") };
+    assert!(digest.starts_with("sha256:") && reference == "nginx:1.27" && !up_to_date);
+
+    let mut pull = case.engine.pull_image("nope", None, None).await.unwrap();
+    let error = pull.next().await.unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "manifest for nope:latest not found: manifest unknown: manifest unknown");
+    assert!(pull.next().await.is_none());
+    let Err(error) = case.engine.pull_image("UPPER", None, None).await else { panic!("it was answered") };
+    assert_eq!(error.kind(), ErrorKind::InvalidParameter);
+}
+
+#[tokio::test]
+async fn an_image_in_use_is_kept() {
+    let case = Case::new().await;
+    let id = case.run("web", |_| {}).await;
+    let refused = case.engine.remove_image("busybox", true).await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict);
+    assert!(refused.to_string().contains(&id[..12]));
+    case.engine.remove_container("web", RemoveOptions { force: true, volumes: false }).await.unwrap();
+    let removed = case.engine.remove_image("busybox", false).await.unwrap();
+    assert_eq!(removed[0], ImageRemoval::Untagged("busybox:latest".into()));
+    assert_eq!(case.engine.inspect_image("busybox").await.unwrap_err().to_string(), "No such image: busybox");
+}
+
+#[tokio::test]
+async fn images_are_listed_tagged_and_loaded() {
+    let case = Case::new().await;
+    case.create("web", |_| {}).await;
+    case.engine.tag_image("busybox", "mine/box:1").await.unwrap();
+    let all = case.engine.list_images(ImageFilters::default()).await.unwrap();
+    assert_eq!(
+        (all[0].repo_tags.as_slice(), all[0].containers),
+        (&["busybox:latest".to_owned(), "mine/box:1".to_owned()][..], 1)
+    );
+    let loaded = case.engine.load_images(&b"app:2"[..]).await.unwrap();
+    assert_eq!(loaded[0].reference.as_deref(), Some("app:2"));
+    let only = ImageFilters { reference: vec!["*/box".into()], ..ImageFilters::default() };
+    assert_eq!(case.engine.list_images(only).await.unwrap().len(), 1);
+    assert_eq!(case.engine.inspect_image("app:2").await.unwrap().os, "linux");
+    assert!(case.engine.load_images(&b"\0"[..]).await.is_err());
+    let info = case.engine.info().await.unwrap();
+    assert_eq!((info.containers, info.stopped, info.images), (1, 1, 2));
+    assert!(info.memory > 0 && info.cpus > 0 && !info.kernel_version.is_empty());
+}

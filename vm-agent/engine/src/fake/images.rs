@@ -1,0 +1,204 @@
+//! Images without registries, and root filesystems without overlays.
+
+use crate::seam::{Images, InUse, Snapshotter};
+use async_trait::async_trait;
+use berth_image::{
+    Credentials, Digest, Image, ImageConfig, ImageError, ImageId, Loaded, Platform, Progress, PullEvent, PullStatus,
+    Reference, Removal, Snapshot,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+#[derive(Default)]
+pub struct FakeImages {
+    here: Mutex<Vec<Image>>,
+    /// What a pull can fetch.
+    registry: Mutex<BTreeMap<String, Image>>,
+}
+
+impl FakeImages {
+    /// An image that is here.
+    pub fn add(&self, name: &str, change: impl FnOnce(&mut ImageConfig)) -> String {
+        let image = image(name, change);
+        let id = image.id.to_string();
+        self.store(image);
+        id
+    }
+
+    /// An image that a registry has.
+    pub fn offer(&self, name: &str, change: impl FnOnce(&mut ImageConfig)) {
+        let image = image(name, change);
+        self.registry.lock().unwrap().insert(image.tags[0].to_string(), image);
+    }
+
+    fn store(&self, image: Image) {
+        let mut here = self.here.lock().unwrap();
+        for other in here.iter_mut() {
+            other.tags.retain(|tag| !image.tags.contains(tag));
+        }
+        here.push(image);
+    }
+}
+
+fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> Image {
+    let native = Platform::native();
+    let mut config = ImageConfig { architecture: native.architecture, os: native.os, ..ImageConfig::default() };
+    config.created = Some("2026-01-01T00:00:00Z".into());
+    change(&mut config);
+    let json = serde_json::to_vec(&(name, &config)).unwrap();
+    Image {
+        id: Digest::of(&json),
+        manifest: None,
+        tags: vec![name.parse::<Reference>().unwrap().or_latest()],
+        digests: vec![],
+        config: Arc::new(config),
+        config_json: json.into(),
+        layers: vec![],
+        size: 1000,
+        stored_at: 1_800_000_000,
+    }
+}
+
+#[async_trait]
+impl Images for FakeImages {
+    async fn pull(
+        &self,
+        reference: &Reference,
+        _platform: Option<&Platform>,
+        _credentials: Option<&Credentials>,
+        progress: Progress,
+    ) -> Result<Image, ImageError> {
+        let offered = self.registry.lock().unwrap().get(&reference.to_string()).cloned();
+        let image =
+            offered.ok_or_else(|| ImageError::ManifestUnknown(reference.familiar(), "manifest unknown".into()))?;
+        let known = self.here.lock().unwrap().iter().any(|here| here.id == image.id);
+        progress(PullEvent::Pulling { reference: reference.clone() });
+        progress(PullEvent::Digest(image.id));
+        let status = if known { PullStatus::UpToDate } else { PullStatus::Downloaded };
+        progress(PullEvent::Status { status, reference: reference.clone() });
+        if !known {
+            self.store(image.clone());
+        }
+        Ok(image)
+    }
+
+    /// The archive is the image's name.
+    async fn load(&self, mut archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError> {
+        let mut name = String::new();
+        let read = archive.read_to_string(&mut name).await;
+        if read.is_err() || name.parse::<Reference>().is_err() {
+            return Err(ImageError::Malformed("the archive holds no image".into()));
+        }
+        let image = image(&name, |_| {});
+        self.store(image.clone());
+        Ok(vec![Loaded { id: image.id, name: image.tags.first().cloned() }])
+    }
+
+    async fn resolve(&self, name: &str) -> Result<Image, ImageError> {
+        let reference = name.parse::<Reference>().ok().map(Reference::or_latest);
+        let here = self.here.lock().unwrap();
+        let found = here.iter().find(|image| {
+            let id = image.id.to_string();
+            reference.as_ref().is_some_and(|r| image.tags.contains(r)) || id == name || id[7..].starts_with(name)
+        });
+        found.cloned().ok_or_else(|| ImageError::NoSuchImage(name.to_owned()))
+    }
+
+    async fn list(&self) -> Result<Vec<Image>, ImageError> {
+        Ok(self.here.lock().unwrap().clone())
+    }
+
+    async fn tag(&self, source: &str, target: &Reference) -> Result<Image, ImageError> {
+        let image = self.resolve(source).await?;
+        let mut here = self.here.lock().unwrap();
+        for other in here.iter_mut() {
+            other.tags.retain(|tag| tag != target);
+            if other.id == image.id {
+                other.tags.push(target.clone());
+            }
+        }
+        Ok(image)
+    }
+
+    async fn remove(&self, name: &str, force: bool, in_use: &InUse) -> Result<Vec<Removal>, ImageError> {
+        let image = self.resolve(name).await?;
+        if let Some(user) = in_use(&image.id).filter(|user| user.running || !force) {
+            return Err(ImageError::Conflict(format!(
+                "unable to remove {name}: container {} is using it",
+                user.container
+            )));
+        }
+        self.here.lock().unwrap().retain(|here| here.id != image.id);
+        let untagged = image.tags.iter().cloned().map(Removal::Untagged);
+        Ok(untagged.chain([Removal::Deleted(image.id)]).collect())
+    }
+}
+
+#[derive(Default)]
+pub struct FakeSnapshots {
+    prepared: Mutex<BTreeSet<String>>,
+    mounted: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl FakeSnapshots {
+    /// What is mounted.
+    pub fn mounted(&self) -> usize {
+        self.mounted.lock().unwrap().len()
+    }
+
+    /// How many containers hold layers.
+    pub fn held(&self) -> usize {
+        self.prepared.lock().unwrap().len()
+    }
+
+    /// The machine is restarted.
+    pub fn lose_mounts(&self) {
+        self.mounted.lock().unwrap().clear();
+    }
+}
+
+fn snapshot(dir: &Path) -> Snapshot {
+    Snapshot { lower: vec![dir.join("lower")], upper: dir.join("upper"), work: dir.join("work") }
+}
+
+#[async_trait]
+impl Snapshotter for FakeSnapshots {
+    async fn prepare(&self, container: &str, _image: &ImageId, dir: &Path) -> Result<Snapshot, ImageError> {
+        self.prepared.lock().unwrap().insert(container.to_owned());
+        Ok(snapshot(dir))
+    }
+
+    async fn get(&self, container: &str, dir: &Path) -> Result<Snapshot, ImageError> {
+        if self.prepared.lock().unwrap().contains(container) {
+            Ok(snapshot(dir))
+        } else {
+            Err(ImageError::NoSuchSnapshot(container.to_owned()))
+        }
+    }
+
+    async fn mount(&self, _snapshot: &Snapshot, target: &Path) -> Result<(), ImageError> {
+        assert!(self.mounted.lock().unwrap().insert(target.to_owned()), "mounted twice");
+        Ok(())
+    }
+
+    async fn unmount(&self, target: &Path) -> Result<(), ImageError> {
+        if self.mounted.lock().unwrap().remove(target) {
+            std::fs::remove_dir_all(target).unwrap();
+            std::fs::create_dir(target).unwrap();
+        }
+        Ok(())
+    }
+
+    async fn release(&self, container: &str, _dir: &Path) -> Result<(), ImageError> {
+        self.prepared.lock().unwrap().remove(container);
+        Ok(())
+    }
+
+    async fn known(&self) -> Result<Vec<String>, ImageError> {
+        Ok(self.prepared.lock().unwrap().iter().cloned().collect())
+    }
+}

@@ -1,0 +1,162 @@
+//! Containers without processes.
+
+use crate::{
+    Timestamp,
+    log::Stdio,
+    seam::{ExitRecord, Liveness, Runtime, RuntimeError, StartError},
+};
+use async_trait::async_trait;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::{
+        Mutex,
+        atomic::{AtomicI32, Ordering},
+    },
+};
+use tokio::sync::watch;
+
+#[derive(Default)]
+pub struct FakeRuntime {
+    processes: Mutex<BTreeMap<String, Process>>,
+    next_failure: Mutex<Option<StartError>>,
+    /// Signals that processes take no notice of.
+    ignored: Mutex<BTreeSet<i32>>,
+    next_pid: AtomicI32,
+    specs: Mutex<BTreeMap<String, serde_json::Value>>,
+    /// What dead engines wait for: it never comes.
+    abandoned: Mutex<Vec<watch::Sender<Option<ExitRecord>>>>,
+}
+
+struct Process {
+    pid: i32,
+    started: bool,
+    log: PathBuf,
+    end: watch::Sender<Option<ExitRecord>>,
+    signals: Vec<i32>,
+}
+
+impl FakeRuntime {
+    /// The next creation fails so.
+    pub fn fail_next(&self, error: StartError) {
+        *self.next_failure.lock().unwrap() = Some(error);
+    }
+
+    /// Processes take no notice of this signal.
+    pub fn ignore(&self, signal: i32) {
+        self.ignored.lock().unwrap().insert(signal);
+    }
+
+    /// The process ends by itself.
+    pub fn end(&self, id: &str, code: i64, at: Timestamp) {
+        let record = ExitRecord { code, oom_killed: false, at };
+        self.processes.lock().unwrap()[id].end.send_replace(Some(record));
+    }
+
+    /// The engine died: its tasks, which a test cannot kill, learn nothing any more.
+    pub fn abandon_waiters(&self) {
+        for process in self.processes.lock().unwrap().values_mut() {
+            let end = process.end.borrow().clone();
+            let old = std::mem::replace(&mut process.end, watch::Sender::new(end));
+            self.abandoned.lock().unwrap().push(old);
+        }
+    }
+
+    /// The machine is restarted: every process is gone without a record.
+    pub fn lose_everything(&self) {
+        self.processes.lock().unwrap().clear();
+    }
+
+    /// A process and its monitor are gone without a record.
+    pub fn lose(&self, id: &str) {
+        self.processes.lock().unwrap().remove(id);
+    }
+
+    /// The process prints.
+    pub fn print(&self, id: &str, stdio: Stdio, text: &str, at: Timestamp) {
+        let log = self.processes.lock().unwrap()[id].log.clone();
+        let stream = if stdio == Stdio::Stdout { "stdout" } else { "stderr" };
+        let line = serde_json::json!({ "log": text, "stream": stream, "time": at.rfc3339() });
+        let mut file = std::fs::File::options().append(true).create(true).open(log).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// The signals a process got.
+    pub fn signals(&self, id: &str) -> Vec<i32> {
+        self.processes.lock().unwrap().get(id).map(|process| process.signals.clone()).unwrap_or_default()
+    }
+
+    /// The containers the runtime keeps.
+    pub fn known(&self) -> Vec<String> {
+        self.processes.lock().unwrap().keys().cloned().collect()
+    }
+
+    /// The specification a container was last created from.
+    pub fn spec(&self, id: &str) -> serde_json::Value {
+        self.specs.lock().unwrap()[id].clone()
+    }
+}
+
+fn id_of(bundle: &Path) -> String {
+    bundle.file_name().unwrap().to_string_lossy().into_owned()
+}
+
+#[async_trait]
+impl Runtime for FakeRuntime {
+    async fn create(&self, id: &str, bundle: &Path, log: &Path) -> Result<i32, StartError> {
+        if let Some(error) = self.next_failure.lock().unwrap().take() {
+            return Err(error);
+        }
+        let spec = std::fs::read(bundle.join("config.json")).map_err(|e| StartError::Other(e.to_string()))?;
+        self.specs.lock().unwrap().insert(id.to_owned(), serde_json::from_slice(&spec).unwrap());
+        let pid = 100 + self.next_pid.fetch_add(1, Ordering::Relaxed);
+        let end = watch::Sender::new(None);
+        let process = Process { pid, started: false, log: log.to_owned(), end, signals: vec![] };
+        let earlier = self.processes.lock().unwrap().insert(id.to_owned(), process);
+        assert!(earlier.is_none(), "a container was created twice");
+        Ok(pid)
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        let mut processes = self.processes.lock().unwrap();
+        processes.get_mut(id).ok_or(RuntimeError::Gone)?.started = true;
+        Ok(())
+    }
+
+    async fn kill(&self, id: &str, signal: i32) -> Result<(), RuntimeError> {
+        let mut processes = self.processes.lock().unwrap();
+        let process = processes.get_mut(id).filter(|p| p.end.borrow().is_none()).ok_or(RuntimeError::Gone)?;
+        process.signals.push(signal);
+        if signal == 9 || !self.ignored.lock().unwrap().contains(&signal) {
+            let record = ExitRecord {
+                code: 128 + i64::from(signal),
+                oom_killed: false,
+                at: Timestamp(1_900_000_000_000_000_000),
+            };
+            process.end.send_replace(Some(record));
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, id: &str) -> Result<(), RuntimeError> {
+        self.processes.lock().unwrap().remove(id);
+        Ok(())
+    }
+
+    async fn wait(&self, bundle: &Path) -> Option<ExitRecord> {
+        let mut end = self.processes.lock().unwrap().get(&id_of(bundle))?.end.subscribe();
+        end.wait_for(Option::is_some).await.ok()?.clone()
+    }
+
+    async fn probe(&self, id: &str, _bundle: &Path) -> Liveness {
+        let processes = self.processes.lock().unwrap();
+        let Some(process) = processes.get(id) else { return Liveness::Absent };
+        let end = process.end.borrow().clone();
+        match (end, process.started) {
+            (Some(record), _) => Liveness::Ended(record),
+            (None, true) => Liveness::Running { pid: process.pid },
+            (None, false) => Liveness::Unusable,
+        }
+    }
+}
