@@ -3,7 +3,7 @@
 use crate::{
     Credentials, Digest, Image, ImageConfig, ImageError, LayerProgress, Platform, Progress, PullEvent, PullStatus,
     Reference, Result,
-    assemble::{Assembly, Open, Report, Source, blocking, plans},
+    assemble::{Assembly, Feeder, Open, Report, Source, blocking, plans},
     layer,
     manifest::{self, Descriptor, Document, Manifest},
     registry::{Client, Served, Session},
@@ -15,7 +15,6 @@ use std::{
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
-use tokio::task::AbortHandle;
 
 /// Pieces that have come and are not unpacked yet.
 const PIECES: usize = 32;
@@ -70,7 +69,7 @@ impl Pull {
         };
         let top = plans.last().map(|plan| plan.chain_id);
         let commit = move |store: &Store| {
-            let known = store.image(&id)?.is_some();
+            let known = store.has_image(&id)?;
             let (inner, outer) = (documents.inner.as_ref(), &documents.served);
             let manifests = inner.into_iter().chain([outer]).map(|served| served.bytes.as_slice()).collect();
             let image = NewImage { config: &documents.config_json, manifests, top, names, now: now() };
@@ -137,39 +136,9 @@ impl Pull {
             Box::pin(async move {
                 let (feed, reader) = layer::pieces(PIECES);
                 let task = tokio::spawn(download(session, layer, feed, progress));
-                Ok(Box::new(Download { reader, _task: AbortOnDrop(task.abort_handle()) }) as Source)
+                Ok(Source { reader: Box::new(reader), feeder: Some(Feeder(task.abort_handle())) })
             })
         })
-    }
-}
-
-/// The reading end of a download, which ends with it.
-struct Download {
-    reader: layer::PieceReader,
-    _task: AbortOnDrop,
-}
-
-struct AbortOnDrop(AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
-impl std::io::Read for Download {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        self.reader.read(out)
-    }
-}
-
-impl std::io::BufRead for Download {
-    fn fill_buf(&mut self) -> std::io::Result<&[u8]> {
-        self.reader.fill_buf()
-    }
-
-    fn consume(&mut self, len: usize) {
-        self.reader.consume(len);
     }
 }
 

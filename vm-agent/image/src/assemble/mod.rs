@@ -18,14 +18,28 @@ pub(crate) use plan::{Plan, plans};
 use std::{io::BufRead, path::PathBuf, sync::Arc};
 use tokio::{
     sync::{Semaphore, mpsc},
-    task::JoinSet,
+    task::{AbortHandle, JoinSet},
 };
 
 /// Layers that are fetched and unpacked at the same time, docker's number.
 const AT_ONCE: usize = 3;
 
 /// The bytes of a layer's blob.
-pub(crate) type Source = Box<dyn BufRead + Send>;
+pub(crate) struct Source {
+    pub(crate) reader: Box<dyn BufRead + Send>,
+    /// What feeds the reader, ended when the layer is not wanted any more.
+    pub(crate) feeder: Option<Feeder>,
+}
+
+/// A task that ends when this is dropped.
+pub(crate) struct Feeder(pub(crate) AbortHandle);
+
+impl Drop for Feeder {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Begins reading the blob of the layer at this position.
 pub(crate) type Open = Arc<dyn Fn(usize) -> BoxFuture<'static, Result<Source>> + Send + Sync>;
 /// Told what happens to the layer at this position.
@@ -183,6 +197,8 @@ impl Assembly {
             None => ((self.open)(at).await?, Expected { blob: plan.blob, diff_id: plan.diff_id }, true),
         };
         let (store, reports) = (self.store.clone(), self.report.clone());
+        // Held here, where an abandoned pull ends first, and not by the thread that waits for the bytes.
+        let Source { reader, feeder: _feeder } = source;
         let applied = blocking(move || {
             let (_alive, _slot, _twin) = (alive, slot, twin);
             let dir = store.layout.scratch()?;
@@ -194,7 +210,7 @@ impl Assembly {
                     reports(at, LayerProgress::DownloadComplete);
                 }
             };
-            let applied = layer::apply(source, &expected, &target, &verified)?;
+            let applied = layer::apply(reader, &expected, &target, &verified)?;
             reports(at, LayerProgress::Extracting { current: applied.blob_size, total: applied.blob_size });
             Ok(FreshLayer::Applied { dir, applied })
         });
@@ -209,7 +225,7 @@ impl Assembly {
         blocking(move || {
             let file = std::fs::File::open(&path).at("open", &path)?;
             let size = file.metadata().at("read", &path)?.len();
-            let source: Source = Box::new(std::io::BufReader::with_capacity(128 << 10, file));
+            let source = Source { reader: Box::new(std::io::BufReader::with_capacity(128 << 10, file)), feeder: None };
             Ok((source, Expected { blob: Some((blob, size)), diff_id }, false))
         })
         .await

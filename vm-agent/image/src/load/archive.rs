@@ -14,7 +14,7 @@ use std::{
 };
 
 /// More than any image archive has.
-const ENTRIES_MAX: usize = 100_000;
+const ENTRIES_MAX: usize = 10_000;
 /// Links that lead to a file; old archives link equal layers to each other.
 const LINKS_MAX: usize = 8;
 

@@ -107,7 +107,7 @@ async fn image(store: &Arc<Store>, turns: &Arc<Turns>, archive: &Arc<Archive>, f
 fn opener(archive: Arc<Archive>, layers: Vec<FoundLayer>) -> Open {
     Arc::new(move |at| {
         let (archive, path) = (archive.clone(), layers[at].path.clone());
-        Box::pin(blocking(move || Ok(Box::new(archive.read(&path)?) as Source)))
+        Box::pin(blocking(move || Ok(Source { reader: Box::new(archive.read(&path)?), feeder: None })))
     })
 }
 

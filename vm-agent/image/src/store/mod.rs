@@ -12,7 +12,7 @@ mod query;
 mod removal;
 mod scratch;
 
-use crate::{Digest, ImageError, Result, error::IoContext as _};
+use crate::{Digest, ImageConfig, ImageError, Result, error::IoContext as _};
 pub(crate) use commit::{NewImage, NewLayer, NewTree};
 pub(crate) use layout::Layout;
 pub(crate) use query::{LayerRow, Twin};
@@ -21,11 +21,14 @@ pub(crate) use scratch::Scratch;
 use std::{
     collections::HashMap,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// The format of the database, kept in `PRAGMA user_version`.
 const FORMAT: i64 = 1;
+/// For another process to let go of the store.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database and the files that belong to it. Every method blocks.
 #[derive(Debug)]
@@ -41,14 +44,19 @@ struct State {
     db: Connection,
     /// Layers that a pull or load in progress counts on, by chain id, and how many do.
     leases: HashMap<Digest, usize>,
+    /// Configurations of images that were asked for.
+    configurations: HashMap<Digest, Configuration>,
 }
+
+/// An image's configuration, parsed and byte for byte.
+type Configuration = (Arc<ImageConfig>, Arc<[u8]>);
 
 impl Store {
     /// Opens the store in `root` and deletes what has no row.
     pub(crate) fn open(root: &Path) -> Result<Self> {
         let layout = Layout::create(root)?;
         let db = open_database(&layout.database())?;
-        let state = Mutex::new(State { db, leases: HashMap::new() });
+        let state = Mutex::new(State { db, leases: HashMap::new(), configurations: HashMap::new() });
         let store = Self { layout, state, flushes: flush::Flushes::default() };
         store.sweep()?;
         Ok(store)
@@ -94,6 +102,10 @@ impl Store {
 
 fn open_database(path: &Path) -> Result<Connection> {
     let mut db = Connection::open(path)?;
+    // One process at a time: another one's sweep would delete what this one is making. A process that is about to end
+    // is waited for.
+    db.busy_timeout(BUSY_TIMEOUT)?;
+    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", true)?;

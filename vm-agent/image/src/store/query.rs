@@ -1,6 +1,6 @@
 //! Reading rows.
 
-use super::{State, Store};
+use super::{Configuration, State, Store};
 use crate::{Digest, Image, ImageConfig, ImageError, Layer, Reference, Result};
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::Arc;
@@ -64,6 +64,10 @@ impl Store {
         self.lock().chain(top)
     }
 
+    pub(crate) fn has_image(&self, id: &Digest) -> Result<bool> {
+        Ok(self.lock().db.prepare_cached("SELECT 1 FROM image WHERE id = ?1")?.exists([id])?)
+    }
+
     /// The image of this id.
     pub(crate) fn image(&self, id: &Digest) -> Result<Option<Image>> {
         let found = {
@@ -81,7 +85,16 @@ impl Store {
             let ids = query.query_map([], |row| row.get(0))?.collect::<Result<Vec<Digest>, _>>()?;
             ids.iter().filter_map(|id| state.image_parts(id).transpose()).collect::<Result<Vec<_>>>()?
         };
-        parts.into_iter().map(|parts| self.assemble(parts)).collect()
+        let mut images = Vec::new();
+        for parts in parts {
+            let id = parts.id;
+            match self.assemble(parts) {
+                Ok(image) => images.push(image),
+                // One damaged image must not hide the others; asking for it by name tells what is wrong.
+                Err(error) => tracing::warn!(%error, image = %id, "an image is left out of the list"),
+            }
+        }
+        Ok(images)
     }
 
     /// The id that a name or a (partial) id means; ids win over names only where nothing has the name.
@@ -89,8 +102,7 @@ impl Store {
         let missing = || ImageError::NoSuchImage(name.to_owned());
         let hex = name.strip_prefix("sha256:").unwrap_or(name);
         if let Some(id) = Digest::from_hex(hex) {
-            let known = self.lock().db.prepare_cached("SELECT 1 FROM image WHERE id = ?1")?.exists([id])?;
-            return if known { Ok(id) } else { Err(missing()) };
+            return if self.has_image(&id)? { Ok(id) } else { Err(missing()) };
         }
         if let Ok(reference) = name.parse::<Reference>()
             && let Some(id) = self.named(&reference.clone().or_latest())?
@@ -151,21 +163,32 @@ impl Store {
     }
 
     fn assemble(&self, parts: ImageParts) -> Result<Image> {
-        let config_json = self.read_blob(&parts.id)?;
-        let config: ImageConfig = serde_json::from_slice(&config_json)
-            .map_err(|e| ImageError::Malformed(format!("the configuration of image {}: {e}", parts.id.short())))?;
+        let (config, config_json) = self.config(&parts.id)?;
         let layers: Vec<Layer> = parts.layers.into_iter().map(|row| row.layer).collect();
         Ok(Image {
             id: parts.id,
             manifest: parts.manifest,
             tags: parts.tags,
             digests: parts.digests,
-            config: Arc::new(config),
-            config_json: config_json.into(),
+            config,
+            config_json,
             size: layers.iter().map(|layer| layer.size).sum(),
             layers,
             stored_at: parts.stored_at,
         })
+    }
+
+    /// An image's configuration; it never changes, so it is read, checked and parsed once.
+    fn config(&self, id: &Digest) -> Result<Configuration> {
+        if let Some(known) = self.lock().configurations.get(id) {
+            return Ok(known.clone());
+        }
+        let bytes = self.read_blob(id)?;
+        let config: ImageConfig = serde_json::from_slice(&bytes)
+            .map_err(|e| ImageError::Malformed(format!("the configuration of image {}: {e}", id.short())))?;
+        let read: Configuration = (Arc::new(config), bytes.into());
+        self.lock().configurations.insert(*id, read.clone());
+        Ok(read)
     }
 }
 

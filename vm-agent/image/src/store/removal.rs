@@ -16,6 +16,7 @@ impl Store {
             let (_, garbage) = state.take(|tx| plan.run(tx, id))?;
             removals.extend(plan.untag.into_iter().map(Removal::Untagged));
             if plan.delete {
+                state.configurations.remove(id);
                 removals.push(Removal::Deleted(*id));
                 removals.extend(garbage.deleted());
             }

@@ -117,11 +117,16 @@ fn a_shared_tree_goes_with_its_last_layer() {
 }
 
 #[test]
-fn a_damaged_configuration_is_noticed() {
+fn a_damaged_configuration_is_noticed_and_repaired_by_the_next_pull() {
     let test = fixture();
     let id = test.image("{}", None, Some("app"));
     fs::write(test.store.layout.blob(&id), "[]").unwrap();
+    test.image("{ }", None, Some("other"));
     assert!(matches!(test.store.image(&id), Err(ImageError::DigestMismatch { .. })));
+    assert_eq!(test.store.images().unwrap().len(), 1, "the other is still listed");
+    // What a pull does: the same image comes again.
+    assert_eq!(test.image("{}", None, Some("app")), id);
+    assert_eq!(test.store.images().unwrap().len(), 2);
 }
 
 #[test]

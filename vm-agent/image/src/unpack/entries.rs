@@ -61,9 +61,18 @@ pub(crate) struct Entries<R> {
     offset: u64,
 }
 
-/// What extension headers say about the entry behind them.
+/// What extension headers say about the entry behind them. Each kind of header replaces an earlier one of its kind, so
+/// that no number of them adds up; GNU's names win over PAX's, as in Go's reader.
 #[derive(Default)]
 struct Extension {
+    long_path: Option<Vec<u8>>,
+    long_link: Option<Vec<u8>>,
+    pax: Pax,
+}
+
+/// The records of one PAX header.
+#[derive(Default)]
+struct Pax {
     path: Option<Vec<u8>>,
     link: Option<Vec<u8>>,
     size: Option<u64>,
@@ -88,12 +97,9 @@ impl<R: BufRead> Entries<R> {
             let kind = header.entry_type().as_byte();
             let size = field(&header, SIZE)?;
             match kind {
-                b'x' => {
-                    let records = self.extension(size)?;
-                    extension.read_pax(&records)?;
-                }
-                b'L' => extension.path = Some(until_nul(self.extension(size)?)),
-                b'K' => extension.link = Some(until_nul(self.extension(size)?)),
+                b'x' => extension.pax = Pax::read(&self.extension(size)?)?,
+                b'L' => extension.long_path = Some(until_nul(self.extension(size)?)),
+                b'K' => extension.long_link = Some(until_nul(self.extension(size)?)),
                 b'g' => drop(self.extension(size)?),
                 b'S' => return Err(malformed("a GNU sparse file, which image layers must not hold")),
                 _ => {
@@ -193,9 +199,10 @@ impl<R: BufRead> Entries<R> {
     }
 }
 
-impl Extension {
+impl Pax {
     /// `length key=value\n`, repeated (POSIX pax interchange format).
-    fn read_pax(&mut self, mut records: &[u8]) -> Result<(), UnpackError> {
+    fn read(mut records: &[u8]) -> Result<Self, UnpackError> {
+        let mut pax = Self::default();
         while !records.is_empty() {
             let bad = || malformed("PAX records that cannot be read");
             let space = records.iter().take(20).position(|&b| b == b' ').ok_or_else(bad)?;
@@ -206,10 +213,10 @@ impl Extension {
             let (record, rest) = records.split_at(len);
             let record = &record[space + 1..len - 1];
             let equals = record.iter().position(|&b| b == b'=').ok_or_else(bad)?;
-            self.record(&record[..equals], &record[equals + 1..])?;
+            pax.record(&record[..equals], &record[equals + 1..])?;
             records = rest;
         }
-        Ok(())
+        Ok(pax)
     }
 
     fn record(&mut self, key: &[u8], value: &[u8]) -> Result<(), UnpackError> {
@@ -230,10 +237,13 @@ impl Extension {
         }
         Ok(())
     }
+}
 
+impl Extension {
     /// The entry of a header and everything that came before it; `None` for a type that is unknown.
     fn entry(&mut self, header: &tar::Header, kind: u8, size: u64) -> Result<Option<Entry>, UnpackError> {
-        let path = self.path.take().unwrap_or_else(|| header.path_bytes().into_owned());
+        let Self { long_path, long_link, pax } = std::mem::take(self);
+        let path = long_path.or(pax.path).unwrap_or_else(|| header.path_bytes().into_owned());
         let kind = match kind {
             // Version 7 archives know no directories but by the slash behind the name.
             b'\0' | b'0' | b'7' if path.ends_with(b"/") => EntryKind::Directory,
@@ -246,7 +256,7 @@ impl Extension {
             b'6' => EntryKind::Fifo,
             _ => return Ok(None),
         };
-        let link = self.link.take().or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
+        let link = long_link.or(pax.link).or_else(|| header.link_name_bytes().map(std::borrow::Cow::into_owned));
         let owner = |pax: Option<u64>, plain| {
             let id = pax.map_or_else(|| field(header, plain), Ok)?;
             // The last number means "leave as it is" to the kernel.
@@ -258,16 +268,16 @@ impl Extension {
         Ok(Some(Entry {
             link: link.unwrap_or_default(),
             mode: u32::try_from(field(header, MODE)? & 0o7777).unwrap_or_default(),
-            uid: owner(self.uid, UID)?,
-            gid: owner(self.gid, GID)?,
-            mtime: match self.mtime {
+            uid: owner(pax.uid, UID)?,
+            gid: owner(pax.gid, GID)?,
+            mtime: match pax.mtime {
                 Some(time) => time,
                 None => (field(header, MTIME)?.cast_signed(), 0),
             },
             // Only files have data, whatever else the header says (as GNU tar and Go read it).
-            size: if kind == EntryKind::File { self.size.unwrap_or(size) } else { 0 },
+            size: if kind == EntryKind::File { pax.size.unwrap_or(size) } else { 0 },
             device: if is_device { (device(MAJOR)?, device(MINOR)?) } else { (0, 0) },
-            xattrs: std::mem::take(&mut self.xattrs),
+            xattrs: pax.xattrs,
             path,
             kind,
         }))
@@ -396,7 +406,7 @@ mod tests {
 
         #[test]
         fn any_pax_records_give_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            drop(Extension::default().read_pax(&bytes));
+            drop(Pax::read(&bytes));
         }
     }
 }

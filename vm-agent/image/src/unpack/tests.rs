@@ -391,6 +391,27 @@ fn undescribed_directories_are_remembered_until_described() {
     assert!(place.unpack(&[dir("./")]).unwrap().describes_root);
 }
 
+#[test]
+fn extension_headers_do_not_add_up() {
+    // A chain of them before one entry would fill the memory: the last one counts, and only it is held.
+    let mut bytes = Vec::new();
+    for number in 0..50 {
+        let records = vec![
+            ("SCHILY.xattr.user.bulk".to_owned(), vec![b'x'; 40_000]),
+            ("path".to_owned(), format!("f{number}").into()),
+        ];
+        let mut one = Vec::new();
+        Raw { pax: records, ..file("f", "") }.write(&mut one);
+        // Without the entry behind it.
+        one.truncate(one.len() - 512);
+        bytes.extend(one);
+    }
+    Raw { pax: vec![("path".into(), b"last".to_vec())], ..file("f", "") }.write(&mut bytes);
+    let mut entries = entries::Entries::new(&bytes[..]);
+    let entry = entries.next().unwrap().unwrap();
+    assert_eq!((entry.path.as_slice(), entry.xattrs.len()), (&b"last"[..], 0));
+}
+
 /// GNU tar as the judge of everything that is no whiteout.
 #[test]
 fn ordinary_archives_come_out_as_gnu_tar_has_them() {

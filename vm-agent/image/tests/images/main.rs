@@ -5,6 +5,7 @@
 mod concurrent;
 mod fixture;
 mod gate;
+mod killed;
 mod load;
 mod misbehaving;
 mod names;
