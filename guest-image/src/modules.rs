@@ -151,12 +151,18 @@ fn unpack(bytes: &[u8], path: &str) -> std::io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use list::{Group, Wanted};
 
-    fn module(modinfo: &str) -> Vec<u8> {
+    /// An ELF file with nothing but a `.modinfo`.
+    pub(crate) fn module(modinfo: &str) -> Vec<u8> {
         modinfo::tests::module(modinfo)
+    }
+
+    /// The modules the shipped list asks for.
+    pub(crate) fn shipped_names() -> Vec<String> {
+        list::wanted(Arch::Amd64).unwrap().into_iter().map(|wanted| wanted.module).collect()
     }
 
     fn closure(modules: &[(&str, &str)], wanted: &[(Group, &str)]) -> Result<LoadOrder, ModulesError> {

@@ -84,3 +84,58 @@ fn put_libraries(root: &mut Archive, tree: &Tree, arch: Arch) -> Result<(), Buil
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::debian::tree::Tree;
+    use crate::modules::Modules;
+
+    /// Packages and programs of nothing but what the recipe looks at.
+    fn root(folder: &Path) -> Archive {
+        let elf = crate::modules::tests::module("depends=\0");
+        let order = "usr/lib/modules/6/modules.builtin";
+        let mut files: Vec<(String, Vec<u8>)> = vec![(order.into(), b"".to_vec())];
+        for path in FROM_PACKAGES {
+            files.push((path.into(), elf.clone()));
+        }
+        files.push(("etc/mke2fs.conf".into(), b"[defaults]".to_vec()));
+        files.push((format!("usr/lib/{}/{}", Arch::Amd64.multiarch(), Arch::Amd64.loader().name), elf.clone()));
+        for number in 0..60 {
+            files.push((format!("usr/share/ca-certificates/mozilla/{number}.crt"), b"pem".to_vec()));
+        }
+        let list = crate::modules::tests::shipped_names();
+        files.extend(list.into_iter().map(|name| (format!("usr/lib/modules/6/kernel/{name}.ko"), elf.clone())));
+        let files: Vec<(&str, &[u8])> = files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice())).collect();
+        let tree = Tree::of(&files);
+        let program = |name: &str| {
+            let path = folder.join(name);
+            std::fs::write(&path, &elf).unwrap();
+            path
+        };
+        let programs = Programs { agent: program("a"), engine: program("e"), runtime: program("r") };
+        let modules = Modules::choose(&tree, "6", Arch::Amd64).unwrap();
+        assemble(&tree, modules, Arch::Amd64, &programs).unwrap()
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_bytes_wherever_they_stand() {
+        let packed = || {
+            let dir = tempfile::tempdir().unwrap();
+            crate::compress(&root(dir.path()).to_bytes().unwrap()).unwrap()
+        };
+        assert_eq!(packed(), packed());
+    }
+
+    #[test]
+    fn pid_1_finds_its_modules_and_the_loader_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let bytes = root(dir.path()).to_bytes().unwrap();
+        for path in
+            ["init", "usr/bin/berth-engine", "usr/lib/modules/berth/load.json", "usr/lib64/ld-linux-x86-64.so.2"]
+        {
+            let name = format!("00000000{path}\0");
+            assert!(bytes.windows(name.len()).any(|window| window == name.as_bytes()), "{path} is missing");
+        }
+    }
+}
