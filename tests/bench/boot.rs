@@ -56,7 +56,7 @@ async fn bare() -> f64 {
     };
     let driver = berth_machine_qemu::QemuDriver::detect();
     let started = Instant::now();
-    let vm = driver.boot(spec, &mut Timeline::default()).await.expect("the bare kernel boots");
+    let vm = driver.boot(spec, &mut Timeline::new(|_| ())).await.expect("the bare kernel boots");
     while !reads(&console) {
         assert!(started.elapsed() < Duration::from_secs(60), "the empty init wrote no line");
         std::thread::sleep(Duration::from_millis(1));

@@ -16,7 +16,7 @@ fn each_is_one_clear_line_and_leaves_nothing() {
     assert!(down.fails(1).contains("connection refused"), "{down}");
     let missing = home.docker(&["run", "--pull", "never", "nothing-of-the-kind"]);
     assert!(missing.fails(125).contains("No such image: nothing-of-the-kind:latest"), "{missing}");
-    assert!(home.berth(&["pull", "UPPER/case"]).fails(1).contains("invalid reference format"));
+    assert!(home.berth(&["pull", "busybox:a:b"]).fails(1).contains("invalid reference format"));
     assert_eq!(home.docker(&["images", "-q"]).ok(), "");
 
     let _ = home.docker(&["run", "-d", "--name", "taken", &image, "sleep", "600"]).ok();

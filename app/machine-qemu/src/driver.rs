@@ -6,6 +6,7 @@ use crate::probe;
 use crate::process::Process;
 use crate::qmp::Qmp;
 use crate::sockets::Sockets;
+use crate::version::emulates_several_processors;
 use crate::vhost_user::Backend;
 use crate::vm::{Belongings, QemuVm};
 use async_trait::async_trait;
@@ -79,13 +80,16 @@ impl Driver for QemuDriver {
         })
     }
 
-    async fn boot(&self, spec: MachineSpec, timeline: &mut Timeline) -> Result<Arc<dyn Vm>, Failure> {
+    async fn boot(&self, mut spec: MachineSpec, timeline: &mut Timeline) -> Result<Arc<dyn Vm>, Failure> {
         let check = async {
             spec.check()?;
             let program = find(&self.program)?;
-            Ok((program, Sockets::place(&spec.run_dir)?))
+            let emulated = matches!(self.acceleration, Acceleration::Software { .. });
+            let cpus = if emulated && !emulates_several_processors(&program).await { 1 } else { spec.cpus };
+            Ok((program, Sockets::place(&spec.run_dir)?, cpus))
         };
-        let (program, sockets) = timeline.step(CHECK, check).await?;
+        let (program, sockets, cpus) = timeline.step(CHECK, check).await?;
+        spec.cpus = cpus;
         let data = spec.disk.clone();
         timeline.step(DISK, blocking(move || disk::prepare(&data))).await?;
         let (base, extra) = (spec.initramfs.clone(), spec.initramfs_extra.clone());

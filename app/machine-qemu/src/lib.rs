@@ -14,6 +14,7 @@ mod probe;
 mod process;
 mod qmp;
 mod sockets;
+mod version;
 mod vhost_user;
 mod vm;
 

@@ -37,6 +37,8 @@ enum Command {
     },
     /// Build everything into dist/
     Build,
+    /// Build the guest's programs, its image and the welcome image into dist/
+    Guest,
     /// Run the built `berth` with these arguments
     Berth {
         /// What to pass on
@@ -94,6 +96,7 @@ fn run(command: Command) -> anyhow::Result<()> {
             steps.run("system packages", |note| packages::install_missing(&checkout, false, note))?;
             build::all(&checkout, &steps)
         }
+        Command::Guest => build::guest(&checkout, &steps::Steps::new()),
         Command::Berth { arguments } => up::berth(&checkout, &arguments),
         Command::Test { list: true, .. } => {
             suites::list();

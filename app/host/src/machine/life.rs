@@ -37,6 +37,11 @@ enum Wish {
     Stop(oneshot::Sender<()>),
 }
 
+/// How long a running machine may take to answer a ping before it is doubted.
+const ANSWER: Duration = Duration::from_secs(5);
+/// How long the end of a dead machine may take to be noticed.
+const CRASH: Duration = Duration::from_secs(5);
+
 impl Machine {
     /// A stopped machine. Its ports follow its guest.
     #[must_use]
@@ -60,8 +65,22 @@ impl Machine {
 
     /// Starts it, unless it runs or starts; gives its status right after. One that is stopping starts again then.
     pub async fn start(&self) -> MachineStatus {
+        self.await_crash().await;
         self.wish(Wish::Start).await;
         self.status()
+    }
+
+    /// A machine that died a moment ago may still be shown as running: one that does not answer is waited for until its
+    /// end shows, so that "start" never says "it runs already" of a dead one.
+    async fn await_crash(&self) {
+        let Some(guest) = self.guest.borrow().clone() else { return };
+        if guest.ping(ANSWER).await.is_err() {
+            let mut board = self.board.clone();
+            let ended = board.wait_for(|status| status.state != MachineState::Running);
+            if tokio::time::timeout(CRASH, ended).await.is_err() {
+                tracing::warn!("the machine runs and does not answer");
+            }
+        }
     }
 
     /// Stops it in order and waits until it has stopped, or failed.
