@@ -2,7 +2,7 @@
 
 use crate::{Timestamp, seam::ExitRecord};
 use serde::Deserialize;
-use std::path::Path;
+use std::{io, os::fd::AsRawFd, path::Path, time::Duration};
 use tokio::{
     fs,
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -11,6 +11,7 @@ use tokio::{
 
 const SOCKET: &str = "monitor.sock";
 const RECORD: &str = "exit.json";
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const WAIT: &[u8] = b"{\"wait\":{}}\n";
 
 #[derive(Deserialize)]
@@ -29,16 +30,32 @@ struct Exited {
 
 /// Whether a monitor listens.
 pub(super) async fn answers(bundle: &Path) -> bool {
-    UnixStream::connect(bundle.join(SOCKET)).await.is_ok()
+    connect(bundle).await.is_ok()
 }
 
 /// Waits for the end of the container; `None` when the monitor is not there or goes away without a word.
 pub(super) async fn wait(bundle: &Path) -> Option<ExitRecord> {
-    let mut stream = UnixStream::connect(bundle.join(SOCKET)).await.ok()?;
+    let mut stream = loop {
+        match connect(bundle).await {
+            Ok(stream) => break stream,
+            Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => return None,
+            // The monitor is there: it must not be taken for lost because the system is short of something.
+            Err(e) => {
+                tracing::warn!("the monitor in {} cannot be asked yet: {e}", bundle.display());
+                tokio::time::sleep(ASK_AGAIN_AFTER).await;
+            }
+        }
+    };
     stream.write_all(WAIT).await.ok()?;
     let mut line = Vec::new();
     BufReader::new(stream).read_until(b'\n', &mut line).await.ok()?;
     parse(&line)
+}
+
+/// A socket's address holds 107 bytes, and a path may be longer: a descriptor makes it short.
+async fn connect(bundle: &Path) -> io::Result<UnixStream> {
+    let dir = std::fs::File::open(bundle)?;
+    UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", dir.as_raw_fd())).await
 }
 
 /// What the monitor left; `None` when it left nothing.
@@ -67,7 +84,10 @@ mod tests {
     async fn the_end_is_heard_over_the_socket_and_read_from_the_file() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(wait(dir.path()).await, None);
-        let listener = UnixListener::bind(dir.path().join(SOCKET)).unwrap();
+        let bundle = dir.path().join("deep".repeat(30));
+        fs::create_dir(&bundle).await.unwrap();
+        let holder = std::fs::File::open(&bundle).unwrap();
+        let listener = UnixListener::bind(format!("/proc/self/fd/{}/{SOCKET}", holder.as_raw_fd())).unwrap();
         let monitor = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             let mut stream = BufReader::new(stream);
@@ -76,7 +96,7 @@ mod tests {
             stream.get_mut().write_all(format!("{END}\n").as_bytes()).await.unwrap();
             asked
         });
-        assert_eq!(wait(dir.path()).await, Some(record()));
+        assert_eq!(wait(&bundle).await, Some(record()), "however long the path");
         assert_eq!(monitor.await.unwrap(), "{\"wait\":{}}\n");
 
         fs::write(dir.path().join(RECORD), END).await.unwrap();
