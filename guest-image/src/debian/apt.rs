@@ -133,16 +133,10 @@ impl Apt {
 
     /// The named packages and all that they depend on, as a system with nothing installed would need them.
     pub(crate) fn closure(&self, names: &[&str]) -> Result<Vec<String>, AptError> {
-        let arguments = ["install", "--print-uris", "--no-install-recommends", "-qq", "-y"];
+        // A simulation, because `--print-uris` leaves out what the cache holds already.
+        let arguments = ["install", "--simulate", "--no-install-recommends", "-qq", "-y"];
         let out = self.run("apt-get", Command::new("apt-get").args(arguments).args(names))?;
-        let archives = out.lines().filter(|line| line.starts_with('\''));
-        archives
-            .map(|line| {
-                let file = line.split_whitespace().nth(1).unwrap_or_default();
-                let name = file.split('_').next().filter(|name| !name.is_empty());
-                name.map(str::to_owned).ok_or_else(|| AptError::Unreadable(line.into()))
-            })
-            .collect()
+        Ok(installed(&out))
     }
 
     pub(crate) fn refresh(&self, progress: &mut dyn FnMut(Step)) -> Result<(), AptError> {
@@ -231,6 +225,12 @@ fn io(path: &Path, source: std::io::Error) -> AptError {
     AptError::Io { path: path.display().to_string(), source }
 }
 
+/// The packages in the lines `Inst libc6 (2.41-12 Debian:13/stable [amd64])` of a simulation.
+fn installed(simulation: &str) -> Vec<String> {
+    let lines = simulation.lines().filter_map(|line| line.strip_prefix("Inst "));
+    lines.filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
+
 fn kernel_of(show: &str) -> Option<String> {
     show.lines()
         .find_map(|line| line.strip_prefix("Depends:"))?
@@ -283,6 +283,12 @@ impl Described {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_simulation_names_every_package_whether_cached_or_not() {
+        let simulation = "Inst libc6 (2.41-12 Debian:13.1/stable [amd64]) []\nConf libc6 (2.41-12)\nInst nginx (1.26.3-3)\n";
+        assert_eq!(installed(simulation), ["libc6", "nginx"]);
+    }
 
     #[test]
     fn a_described_package_gives_name_version_and_hash() {

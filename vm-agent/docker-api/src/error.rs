@@ -26,12 +26,6 @@ impl ApiError {
         Self::new(StatusCode::BAD_REQUEST, message)
     }
 
-    /// The same error with words in front.
-    pub(crate) fn within(mut self, context: &str) -> Self {
-        self.message = format!("{context}: {}", self.message);
-        self
-    }
-
     /// The sentence, for streams whose headers are gone already.
     pub(crate) fn message(&self) -> &str {
         &self.message

@@ -51,23 +51,33 @@ impl Default for PortLink {
 }
 
 impl PortLink {
-    /// Serves one stream until it breaks. A stream that comes later takes over at once.
+    /// Serves one stream until it breaks. A stream that comes later takes over at once. `taken_up` is told once where
+    /// the host listens now for each publication there was: nowhere, when another has the port meanwhile.
     ///
     /// # Errors
     /// When the stream broke or the host said something that makes no sense.
-    pub async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin) -> io::Result<()> {
+    pub async fn serve(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin,
+        taken_up: impl FnOnce(Vec<(Publication, Vec<SocketAddr>)>) + Send + 'static,
+    ) -> io::Result<()> {
         let (orders, queue) = mpsc::unbounded_channel();
         let (resynced, outcome) = oneshot::channel();
         // Under the lock, so that no publication falls between the list and the queue.
-        {
+        let asked = {
             let wanted = self.wanted();
             // The receiver is held below: this cannot fail.
             drop(orders.send((Ask::Resync(wanted.clone()), resynced)));
             self.shared.link.send_replace(Some(orders.clone()));
-        }
+            wanted.clone()
+        };
         tokio::spawn(async move {
-            if let Ok(Outcome::Refused { why }) = outcome.await {
-                tracing::warn!("the host could not take up every published port: {why}");
+            match outcome.await {
+                Ok(Outcome::Published(addresses)) if addresses.len() == asked.len() => {
+                    taken_up(asked.into_iter().zip(addresses).collect());
+                }
+                Ok(Outcome::Refused { why }) => tracing::warn!("the host took up no published port: {why}"),
+                _ => {}
             }
         });
         let result = converse(stream, queue).await;

@@ -37,7 +37,8 @@ impl Failure {
 
 /// The system's words for `errno` as Go programs print them, which is what users of docker search for.
 pub(crate) fn words(errno: Errno) -> String {
-    errno.desc().to_lowercase()
+    let text = std::io::Error::from(errno).to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
 }
 
 /// Adds what was being done to a lower-level error.

@@ -116,9 +116,10 @@ fn name_and_tag(reference: &str) -> (&str, &str) {
     if let Some((name, digest)) = reference.split_once('@') {
         return (name, digest);
     }
-    match reference.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => (name, tag),
-        _ => (reference, "latest"),
+    let last = reference.rfind('/').map_or(0, |slash| slash + 1);
+    match reference[last..].find(':') {
+        Some(colon) => (&reference[..last + colon], &reference[last + colon + 1..]),
+        None => (reference, "latest"),
     }
 }
 
@@ -131,6 +132,7 @@ mod tests {
         assert_eq!(name_and_tag("nginx"), ("nginx", "latest"));
         assert_eq!(name_and_tag("localhost:5000/nginx"), ("localhost:5000/nginx", "latest"));
         assert_eq!(name_and_tag("localhost:5000/nginx:1"), ("localhost:5000/nginx", "1"));
+        assert_eq!(name_and_tag("nginx:a:b"), ("nginx", "a:b"), "the engine is to judge the whole of it");
         assert_eq!(name_and_tag("nginx@sha256:ab"), ("nginx", "sha256:ab"));
     }
 }

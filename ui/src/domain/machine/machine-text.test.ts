@@ -1,6 +1,6 @@
 import { overwriteGetLocale } from "$shared/messages/runtime.js";
 import { beforeEach, expect, test } from "vitest";
-import { accelerationName, stepName } from "./machine-text";
+import { accelerationName, isGuestStep, stepName } from "./machine-text";
 
 beforeEach(() => overwriteGetLocale(() => "en"));
 
@@ -8,8 +8,9 @@ const step = (name: string) => ({ name, state: "done" as const, millis: 1, error
 
 test("steps of host and guest have a name for people", () => {
   expect(stepName(step("kernel"))).toBe("Boot the kernel");
-  expect(stepName(step("guest-modules"))).toBe("Load kernel modules");
+  expect(stepName(step("guest-modules"))).toBe("Kernel modules");
   expect(stepName(step("disk"))).not.toBe(stepName(step("guest-disk")));
+  expect([step("disk"), step("guest-disk")].map(isGuestStep)).toEqual([false, true]);
 });
 
 test("what a newer host names is shown as it came", () => {

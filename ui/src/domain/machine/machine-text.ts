@@ -60,22 +60,29 @@ export const stepStates: Record<StepState, () => string> = {
 const stepNames = new Map<string, () => string>(
   Object.entries({
     image: m.step_name_image,
+    hypervisor: m.step_name_hypervisor,
+    check: m.step_name_check,
     disk: m.step_name_disk,
-    vm: m.step_name_vm,
+    initramfs: m.step_name_initramfs,
+    hardware: m.step_name_hardware,
     kernel: m.step_name_kernel,
-    modules: m.step_name_modules,
-    network: m.step_name_network,
     engine: m.step_name_engine,
-    api: m.step_name_api,
-    // The guest's disk step mounts what the host's disk step has prepared.
-    "guest-disk": m.step_name_mount,
+    "guest-kernel": m.step_name_guest_kernel,
+    "guest-modules": m.step_name_guest_modules,
+    "guest-disk": m.step_name_guest_disk,
+    "guest-network": m.step_name_guest_network,
+    "guest-engine": m.step_name_guest_engine,
   }),
 );
 
 /** A step for people; one of a newer host by the name it came with. */
 export function stepName(step: BootStep): string {
-  const name = stepNames.get(step.name) ?? stepNames.get(step.name.replace(/^guest-/, ""));
-  return name?.() ?? step.name;
+  return stepNames.get(step.name)?.() ?? step.name;
+}
+
+/** Whether the guest reports it: a part of what the host's steps waited for, so its time is not added to theirs. */
+export function isGuestStep(step: BootStep): boolean {
+  return step.name.startsWith("guest-");
 }
 
 const accelerations = new Map<string, () => string>(

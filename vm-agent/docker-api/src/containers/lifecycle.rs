@@ -49,11 +49,8 @@ pub(super) async fn restart(
 }
 
 pub(super) async fn kill(State(engine): State<Engine>, Path(name): Path<String>, query: Query) -> Reply {
-    let context = format!("cannot kill container: {name}");
     let signal = query.get("signal").map(str::to_owned);
-    detached::run(async move { engine.kill_container(&name, signal.as_deref()).await })
-        .await
-        .map_err(|error| error.within(&context))?;
+    detached::run(async move { engine.kill_container(&name, signal.as_deref()).await }).await?;
     Ok(done())
 }
 

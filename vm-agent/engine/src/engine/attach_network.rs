@@ -86,6 +86,37 @@ impl Engine {
         Ok(fix_ports(publications, &addresses))
     }
 
+    /// A host connected and was told what should be published: where it listens is entered, or that it does not.
+    pub(super) async fn ports_taken_up(&self, news: Vec<(Publication, Vec<SocketAddr>)>) {
+        let mut by_container: BTreeMap<String, BTreeMap<ContainerPort, Vec<SocketAddr>>> = BTreeMap::new();
+        for (publication, addresses) in news {
+            let port = ContainerPort { number: publication.target.port(), protocol: Protocol::Tcp };
+            if addresses.is_empty() {
+                let (name, port) = (&publication.name, publication.host_port);
+                tracing::warn!("the port {port} of {name} is no longer published: another program has it");
+            }
+            by_container.entry(publication.container).or_default().entry(port).or_default().extend(addresses);
+        }
+        for (id, ports) in by_container {
+            let Ok(container) = self.inner.roster.find(&id) else { continue };
+            let stale = container.now().is_ok_and(|live| {
+                live.life.runs() && ports.iter().any(|(port, at)| live.network.ports.get(port) != Some(at))
+            });
+            if !stale {
+                continue;
+            }
+            let entered = self.change(&container, |live| {
+                if live.life.runs() {
+                    live.network.ports.extend(ports);
+                }
+                Ok(())
+            });
+            if let Err(e) = entered.await {
+                tracing::warn!("where {id} is published could not be kept: {e}");
+            }
+        }
+    }
+
     /// Takes a container off its network and its ports off the host. What fails is logged: the rest has to go on, and
     /// the next start of the engine sweeps what is left.
     pub(super) async fn unplace(&self, container: &Container, live: &Live) {

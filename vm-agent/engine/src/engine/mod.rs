@@ -68,6 +68,8 @@ struct Inner {
     logs: LogWatch,
     /// All volumes; held while one is made, removed, or given to a container.
     volumes: tokio::sync::Mutex<BTreeMap<String, VolumeRow>>,
+    /// Held while volumes are filled: two containers on a new volume fill it once.
+    filling: tokio::sync::Mutex<()>,
     /// The engine is going down: nothing is restarted.
     closing: AtomicBool,
 }
@@ -129,6 +131,7 @@ impl Engine {
             events: Broker::default(),
             logs,
             volumes: tokio::sync::Mutex::new(volumes),
+            filling: tokio::sync::Mutex::default(),
             closing: AtomicBool::new(false),
             config,
         };
@@ -142,7 +145,9 @@ impl Engine {
     /// # Errors
     /// When the stream broke or said something that makes no sense.
     pub async fn publish_link(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<()> {
-        let served = self.inner.port_link.serve(stream).await;
+        let engine = self.clone();
+        let taken_up = move |news| drop(tokio::spawn(async move { engine.ports_taken_up(news).await }));
+        let served = self.inner.port_link.serve(stream, taken_up).await;
         served.map_err(|e| Error::Unavailable(format!("the host no longer publishes ports: {e}")))
     }
 

@@ -158,6 +158,8 @@ impl Engine {
             namespace,
             fill: !live.filled,
         };
+        let fills = !live.filled && definition.volumes().any(|mount| mount.fill);
+        let _one_at_a_time = if fills { Some(inner.filling.lock().await) } else { None };
         let furnished = tokio::task::spawn_blocking(move || furnishing.carry_out()).await;
         furnished.map_err(|e| Error::Internal(format!("a start ended in the middle: {e}")))??;
 

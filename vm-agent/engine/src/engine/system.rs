@@ -6,7 +6,7 @@ use crate::{
     container::ContainerState,
     system::{SystemInfo, VersionInfo},
 };
-use std::fs;
+use std::{fs, path::Path};
 
 impl Engine {
     /// Counts and the machine's numbers.
@@ -28,7 +28,7 @@ impl Engine {
             stopped: states.len() - running - paused,
             images: self.inner.seams.images.list().await?.len(),
             storage_driver: STORAGE_DRIVER.to_owned(),
-            backing_filesystem: "extfs".to_owned(),
+            backing_filesystem: filesystem(self.inner.paths.data()),
             kernel_version: system.release().to_string_lossy().into_owned(),
             operating_system: "Berth".to_owned(),
             machine: system.machine().to_string_lossy().into_owned(),
@@ -56,6 +56,19 @@ impl Engine {
 
     pub(super) fn cpus(&self) -> usize {
         std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    }
+}
+
+/// Docker's word for the file system at a path, by its number (linux/magic.h).
+fn filesystem(path: &Path) -> String {
+    let number = rustix::fs::statfs(path).map_or(0, |stat| stat.f_type);
+    match number {
+        0xef53 => "extfs".to_owned(),
+        0x5846_5342 => "xfs".to_owned(),
+        0x9123_683e => "btrfs".to_owned(),
+        0x0102_1994 => "tmpfs".to_owned(),
+        0x794c_7630 => "overlayfs".to_owned(),
+        other => format!("0x{other:x}"),
     }
 }
 

@@ -33,7 +33,7 @@ impl Host {
 fn connect(link: &PortLink) -> Host {
     let (ours, theirs) = tokio::io::duplex(1 << 16);
     let link = link.clone();
-    tokio::spawn(async move { link.serve(ours).await });
+    tokio::spawn(async move { link.serve(ours, |_| {}).await });
     Host(theirs)
 }
 
@@ -117,6 +117,20 @@ async fn a_withdrawal_names_the_container_and_is_not_repeated() {
     withdrawing.await.unwrap();
     drop(host);
     assert_eq!(connect(&link).asked().await.ask, Ask::Resync(vec![publication("b", 81)]));
+}
+
+#[tokio::test]
+async fn where_the_host_listens_after_a_reconnect_is_told() {
+    let link = PortLink::default();
+    link.adopt(vec![publication("a", 80), publication("b", 81)]);
+    let (ours, theirs) = tokio::io::duplex(1 << 16);
+    let (told, telling) = oneshot::channel();
+    let serving = link.clone();
+    tokio::spawn(async move { serving.serve(ours, |news| told.send(news).unwrap()).await });
+    let mut host = Host(theirs);
+    let request = host.asked().await;
+    host.answer(request.id, Outcome::Published(vec![at(80), vec![]])).await;
+    assert_eq!(telling.await.unwrap(), [(publication("a", 80), at(80)), (publication("b", 81), vec![])]);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use rustix::{
 use std::{
     collections::HashMap,
     ffi::CStr,
-    fs::File,
+    fs::{self, File},
     io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
@@ -19,18 +19,39 @@ use std::{
 
 /// Deeper trees are refused: the copy keeps a descriptor per level.
 const DEEPEST: usize = 200;
+/// Beside a volume's data: it is being filled.
+const MARK: &str = "filling";
 
 /// Copies the directory `source` of the root filesystem into the directory `volume` unless that has something in it
-/// already, or there is no such directory.
+/// already, or there is no such directory. A mark beside `volume` says while it goes on: what a copy left that was
+/// interrupted is removed by the next.
 pub(crate) fn fill(root: &Rootfs, source: &str, volume: &Path) -> io::Result<()> {
     let Some(from) = root.dir(source)? else { return Ok(()) };
+    let mark = volume.with_file_name(MARK);
     let to = open_dir(CWD, volume.as_os_str().as_encoded_bytes())?;
+    if mark.try_exists()? {
+        empty(volume)?;
+    }
     if !entries(&to)?.is_empty() {
         return Ok(());
     }
+    File::create(&mark)?;
     let mut copy = Copy { links: HashMap::new(), top: to.try_clone()? };
-    copy.tree(&from, &to, &mut Vec::new())?;
+    let copied = copy.tree(&from, &to, &mut Vec::new());
+    if copied.is_err() {
+        empty(volume)?;
+    }
     rustix::fs::syncfs(&to)?;
+    fs::remove_file(&mark)?;
+    copied
+}
+
+/// Removes what is in a directory; `remove_dir_all` follows no link.
+fn empty(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() { fs::remove_dir_all(entry.path())? } else { fs::remove_file(entry.path())? }
+    }
     Ok(())
 }
 
@@ -170,10 +191,7 @@ fn entries(dir: &OwnedFd) -> io::Result<Vec<std::ffi::CString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{
-        fs,
-        os::unix::fs::{MetadataExt, PermissionsExt, symlink},
-    };
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     struct Case {
         dir: tempfile::TempDir,
@@ -220,6 +238,29 @@ mod tests {
         case.fill("/var/www");
         assert!(!case.dir.path().join("volume/new").exists());
         case.fill("/no/such/dir");
+    }
+
+    #[test]
+    fn what_an_interrupted_copy_left_is_replaced_and_a_failed_one_leaves_nothing() {
+        let case = Case::new();
+        let (www, volume) = (case.dir.path().join("root/var/www"), case.dir.path().join("volume"));
+        fs::write(www.join("whole"), "").unwrap();
+        fs::create_dir(volume.join("half")).unwrap();
+        fs::write(case.dir.path().join(MARK), "").unwrap();
+        case.fill("/var/www");
+        assert!(volume.join("whole").exists() && !volume.join("half").exists());
+        assert!(!case.dir.path().join(MARK).exists());
+
+        fs::remove_dir_all(&volume).unwrap();
+        fs::create_dir(&volume).unwrap();
+        let mut deep = www.clone();
+        for _ in 0..DEEPEST + 2 {
+            deep.push("d");
+        }
+        fs::create_dir_all(deep).unwrap();
+        let root = Rootfs::open(&case.dir.path().join("root")).unwrap();
+        assert!(fill(&root, "/var/www", &volume).is_err());
+        assert_eq!(fs::read_dir(&volume).unwrap().count(), 0);
     }
 
     #[test]

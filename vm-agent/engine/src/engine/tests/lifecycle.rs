@@ -123,6 +123,18 @@ async fn a_port_that_is_taken_fails_the_start_and_nothing_stays() {
 }
 
 #[tokio::test]
+async fn a_port_that_the_host_lost_is_no_longer_shown() {
+    let case = Case::new().await;
+    let id = case.run("web", publish(8080)).await;
+    let port = "80/tcp".parse().unwrap();
+    let publication = case.engine.inner.roster.find(&id).unwrap().now().unwrap().publications[0].clone();
+    case.engine.ports_taken_up(vec![(publication.clone(), vec![])]).await;
+    assert!(case.engine.inspect_container("web").await.unwrap().network.ports[&port].is_empty());
+    case.engine.ports_taken_up(vec![(publication, vec!["127.0.0.1:8080".parse().unwrap()])]).await;
+    assert_eq!(case.engine.inspect_container("web").await.unwrap().network.ports[&port].len(), 1);
+}
+
+#[tokio::test]
 async fn a_container_with_rm_goes_with_its_end_and_its_waiter_gets_the_code() {
     let case = Case::new().await;
     let id = case.create("once", |host| host.auto_remove = true).await;
