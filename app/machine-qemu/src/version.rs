@@ -28,7 +28,8 @@ mod tests {
 
     #[test]
     fn versions_are_read_and_compared_by_number() {
-        let old = parse("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright (c) 2003-2022").unwrap();
+        let old =
+            parse("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7+deb12u18+b3)\nCopyright (c) 2003-2022").unwrap();
         assert_eq!(old, (7, 2));
         assert!(old < COHERENT);
         assert!(parse("QEMU emulator version 10.0.2").unwrap() >= COHERENT);

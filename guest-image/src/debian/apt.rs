@@ -286,7 +286,8 @@ mod tests {
 
     #[test]
     fn a_simulation_names_every_package_whether_cached_or_not() {
-        let simulation = "Inst libc6 (2.41-12 Debian:13.1/stable [amd64]) []\nConf libc6 (2.41-12)\nInst nginx (1.26.3-3)\n";
+        let simulation =
+            "Inst libc6 (2.41-12 Debian:13.1/stable [amd64]) []\nConf libc6 (2.41-12)\nInst nginx (1.26.3-3)\n";
         assert_eq!(installed(simulation), ["libc6", "nginx"]);
     }
 

@@ -96,7 +96,6 @@ impl Challenge {
     }
 
     /// Guest: judges an answer. The verdict is to be sent whichever it is; on an error the connection is then closed.
-    #[must_use]
     pub fn judge(
         &self,
         secret: &Secret,

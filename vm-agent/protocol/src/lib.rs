@@ -3,6 +3,8 @@
 //! No I/O happens here. Every type is either serde data or a function from bytes to bytes, so both sides can test
 //! the same code without a socket.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 pub mod boot;
 pub mod control;
 pub mod forward;
