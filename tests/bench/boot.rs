@@ -20,9 +20,9 @@ pub(crate) fn run(rounds: u32) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     for round in 1..=rounds {
         // The first boot formats the disk; only those after it are counted.
-        let _ = home.berth(&["down"]).ok();
+        home.berth(&["down"]).ok();
         let bare = runtime.block_on(bare());
-        let _ = home.berth(&["up"]).ok();
+        home.berth(&["up"]).ok();
         let booted = home.status()["boot_millis"].as_f64().expect("a boot time");
         println!("round {round}: ours {booted:.0} ms, bare kernel with an empty init {bare:.0} ms");
         ours.add(booted);

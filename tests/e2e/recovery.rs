@@ -7,7 +7,7 @@ use std::time::Duration;
 fn furnished(registry: &Registry) -> (Home, u16) {
     let (home, port) = (Home::up(), free_port());
     let (web, box_) = (registry.image("web:latest"), registry.image("busybox:latest"));
-    let _ = home.berth(&["run", "-d", "--name", "running", "-p", &format!("{port}:80"), &web]).ok();
+    home.berth(&["run", "-d", "--name", "running", "-p", &format!("{port}:80"), &web]).ok();
     let stopped = home.berth(&["run", "--name", "stopped", &box_, "sh", "-c", "echo kept; exit 5"]);
     assert_eq!(stopped.code, Some(5), "{stopped}");
     eventually("the page answers", Duration::from_secs(30), || get(&format!("http://localhost:{port}/")).ok());
@@ -23,7 +23,7 @@ fn all_there(home: &Home, port: u16) {
     assert_eq!(home.berth(&["logs", "stopped"]).ok(), "kept");
     let images = home.berth(&["images"]);
     assert!(images.ok().contains("/web") && images.ok().contains("/busybox"), "{images}");
-    let _ = home.berth(&["start", "running"]).ok();
+    home.berth(&["start", "running"]).ok();
     eventually("the page answers again", Duration::from_secs(30), || get(&format!("http://localhost:{port}/")).ok());
 }
 
@@ -36,7 +36,7 @@ fn the_daemon_is_killed() {
     eventually("the VM ends with its daemon", Duration::from_secs(10), || {
         (!std::path::Path::new(&format!("/proc/{vm}")).exists()).then_some(())
     });
-    let _ = home.berth(&["up"]).ok();
+    home.berth(&["up"]).ok();
     all_there(&home, port);
 }
 
@@ -51,7 +51,7 @@ fn the_vm_is_killed() {
     assert!(status["error"]["message"].as_str().is_some_and(|text| !text.is_empty()), "{status}");
     let refused = home.berth(&["ps"]);
     assert!(refused.fails(1).contains("berth up"), "{refused}");
-    let _ = home.berth(&["up"]).ok();
+    home.berth(&["up"]).ok();
     all_there(&home, port);
 }
 
@@ -59,9 +59,9 @@ fn the_vm_is_killed() {
 fn down_and_up_again() {
     let registry = Registry::start();
     let (home, port) = furnished(&registry);
-    let _ = home.berth(&["down"]).ok();
+    home.berth(&["down"]).ok();
     assert!(home.daemon().is_none(), "`berth down` ends the daemon");
-    let _ = home.berth(&["up"]).ok();
+    home.berth(&["up"]).ok();
     all_there(&home, port);
 }
 
@@ -74,10 +74,10 @@ fn killed_while_pulling() {
     std::thread::sleep(Duration::from_millis(1500));
     Home::crash(home.vm().expect("a VM"));
     let ended = pull.wait().expect("it ends");
-    let _ = home.berth(&["up"]).ok();
+    home.berth(&["up"]).ok();
     if !ended.success() {
         assert!(!home.berth(&["images"]).ok().contains("python3"), "an interrupted pull must leave no image");
     }
-    let _ = home.berth(&["pull", &image]).ok();
+    home.berth(&["pull", &image]).ok();
     assert_eq!(home.berth(&["run", "--rm", &image, "python3", "-c", "print(6*7)"]).ok(), "42");
 }

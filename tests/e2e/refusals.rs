@@ -19,7 +19,7 @@ fn each_is_one_clear_line_and_leaves_nothing() {
     assert!(home.berth(&["pull", "busybox:a:b"]).fails(1).contains("invalid reference format"));
     assert_eq!(home.docker(&["images", "-q"]).ok(), "");
 
-    let _ = home.docker(&["run", "-d", "--name", "taken", &image, "sleep", "600"]).ok();
+    home.docker(&["run", "-d", "--name", "taken", &image, "sleep", "600"]).ok();
     let conflict = home.docker(&["run", "-d", "--name", "taken", &image, "true"]);
     assert!(conflict.fails(125).contains("The container name \"/taken\" is already in use by container"), "{conflict}");
     let absent = home.docker(&["run", "--rm", &image, "no-such-program"]);
@@ -46,7 +46,7 @@ fn a_port_that_is_taken_fails_the_run_and_names_its_holder() {
     assert!(!home.docker(&["ps"]).ok().contains("late"), "it does not run");
 
     drop(holder);
-    let _ = home.docker(&["start", "late"]).ok();
+    home.docker(&["start", "late"]).ok();
     let second = home.docker(&["run", "-d", "-p", &publish, &image, "sleep", "600"]);
     assert!(second.fails(125).contains("port is already allocated"), "{second}");
 }

@@ -72,10 +72,16 @@ impl Window {
         }
     }
 
+    /// Keeps a picture of the pages, as drawn once the browser is idle, as `name.png` in the output folder.
+    async fn picture(&self, name: &str) {
+        let png = self.client.screenshot().await.expect("a picture");
+        std::fs::write(Build::output().join(format!("{name}.png")), png).expect("the output folder");
+    }
+
     async fn close(mut self) {
         self.client.clone().close().await.expect("close the window");
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
+        drop(self.driver.kill());
+        drop(self.driver.wait());
     }
 }
 
@@ -86,24 +92,24 @@ async fn from_an_empty_list_to_the_page_and_back() {
 
     window.click("machine-start", SOON).await;
     window.reads("machine-state", "Running", BOOT).await;
-    display.screenshot("1-empty");
+    window.picture("1-empty").await;
     window.click("run-welcome", BOOT).await;
     window.reads("container-state-welcome", "Running", BOOT).await;
     let link = window.find("port-link-welcome", SOON).await.attr("href").await.expect("attribute").expect("an address");
-    display.screenshot("2-running");
+    window.picture("2-running").await;
     assert!(get(&link).expect("the page").body.contains("Your first container is running."));
     assert!(home.berth(&["ps"]).ok().contains("welcome"));
 
     window.click("language-ko", SOON).await;
     window.reads("container-state-welcome", "실행 중", SOON).await;
-    display.screenshot("3-korean");
+    window.picture("3-korean").await;
     window.click("language-en", SOON).await;
 
     window.click("container-stop-welcome", SOON).await;
     window.reads("container-state-welcome", "Exited", BOOT).await;
     window.click("container-remove-welcome", SOON).await;
     window.find("run-welcome", SOON).await;
-    display.screenshot("4-removed");
+    window.picture("4-removed").await;
     assert_eq!(home.berth(&["ps", "-aq"]).ok(), "");
     window.close().await;
     assert_eq!(home.status()["state"], "running", "closing the window stops nothing");

@@ -1,6 +1,6 @@
 //! A display without a screen, for the window's cases.
 
-use crate::{Build, eventually};
+use crate::eventually;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -35,19 +35,12 @@ impl Display {
     pub fn name(&self) -> String {
         format!(":{}", self.number)
     }
-
-    /// Keeps a picture of the whole display as `name.png` in the output folder.
-    pub fn screenshot(&self, name: &str) -> PathBuf {
-        let path = Build::output().join(format!("{name}.png"));
-        let _ = crate::run(Command::new("import").args(["-display", &self.name(), "-window", "root"]).arg(&path));
-        path
-    }
 }
 
 impl Drop for Display {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        drop(self.server.kill());
+        drop(self.server.wait());
     }
 }
 

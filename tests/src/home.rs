@@ -28,7 +28,7 @@ impl Home {
     #[must_use]
     pub fn up() -> Self {
         let home = Self::new();
-        let _ = home.berth(&["up"]).ok();
+        home.berth(&["up"]).ok();
         home
     }
 
@@ -118,11 +118,10 @@ impl Drop for Home {
         }
         let daemon = self.daemon();
         if daemon.is_some() {
-            let _ = run(&mut self.berth_command(&["down"]));
+            drop(run(&mut self.berth_command(&["down"])));
         }
         if let Some(process) = self.daemon().filter(|process| daemon == Some(*process)) {
-            eprintln!("berthd {process} was still there after `berth down`");
-            let _ = kill(process, Signal::SIGKILL);
+            eprintln!("berthd {process} was still there after `berth down`: {:?}", kill(process, Signal::SIGKILL));
         }
     }
 }

@@ -71,7 +71,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it failed.
-    #[must_use]
     pub fn ok(&self) -> &str {
         assert_eq!(self.code, Some(0), "{self}");
         self.stdout.trim_end()
@@ -81,7 +80,6 @@ impl Ran {
     ///
     /// # Panics
     /// When it did not.
-    #[must_use]
     pub fn fails(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{self}");
         self.stderr.trim_end()

@@ -53,11 +53,28 @@ fn missing() -> Result<Vec<String>> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let installed: std::collections::HashSet<_> =
         text.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
-    Ok(listed(LIST).filter(|name| !installed.contains(name)).map(str::to_owned).collect())
+    let lacks = |package: &Package<'_>| !installed.contains(package.name) && !package.unless.is_some_and(is_on_path);
+    Ok(listed(LIST).filter(lacks).map(|package| package.name.to_owned()).collect())
 }
 
-fn listed(list: &str) -> impl Iterator<Item = &str> {
-    list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+/// A line of the list: `name`, or `name unless COMMAND` for what a system may have from elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Package<'a> {
+    name: &'a str,
+    unless: Option<&'a str>,
+}
+
+fn listed(list: &str) -> impl Iterator<Item = Package<'_>> {
+    let lines = list.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    lines.map(|line| match line.split_once(" unless ") {
+        Some((name, command)) => Package { name, unless: Some(command) },
+        None => Package { name: line, unless: None },
+    })
+}
+
+fn is_on_path(command: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(command).is_file()))
 }
 
 fn is_root() -> bool {
@@ -82,8 +99,9 @@ mod tests {
 
     #[test]
     fn the_list_has_names_only() {
-        let names: Vec<_> = listed(LIST).collect();
-        assert!(names.contains(&"qemu-system-x86"));
-        assert!(names.iter().all(|name| !name.contains(' ')));
+        let all: Vec<_> = listed(LIST).collect();
+        assert!(all.contains(&Package { name: "qemu-system-x86", unless: None }));
+        assert!(all.contains(&Package { name: "nodejs", unless: Some("node") }));
+        assert!(all.iter().all(|package| !package.name.contains(' ')));
     }
 }

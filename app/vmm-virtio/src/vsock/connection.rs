@@ -299,7 +299,7 @@ impl Connection {
                 // At most MAX_PAYLOAD, so the cast keeps it.
                 self.sent = self.sent.wrapping_add(packet.len as u32);
                 if self.outbox.is_empty() {
-                    //                     self.outbox.shrink_to(KEPT);
+                    self.outbox.shrink_to(KEPT);
                 }
             }
             // Nothing the guest may still say is of interest: its later packets are answered with a reset.
@@ -324,7 +324,7 @@ impl Connection {
             _ if self.guest_done => Moved::Bytes(0),
             Phase::Refused | Phase::Closed => Moved::Broken,
             Phase::Dialling { .. } | Phase::Open => {
-                //                 self.inbox.shrink_to(KEPT);
+                self.inbox.shrink_to(KEPT);
                 Moved::Blocked
             }
         }
