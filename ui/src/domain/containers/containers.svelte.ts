@@ -30,6 +30,9 @@ export class Containers {
   #confirming = $state.raw<ContainerRow>();
   #stage = $state<Stage>();
   readonly #work = new SvelteMap<string, Work>();
+  // Nobody draws it, so it need not be a rune.
+  // eslint-disable-next-line svelte/prefer-svelte-reactivity
+  readonly #turns = new Map<string, Promise<unknown>>();
   readonly #link: ContainerLink;
   readonly #tell: Tell;
   /** Counts what made earlier answers old. */
@@ -133,19 +136,33 @@ export class Containers {
     return this.#do(row, "remove", (id) => this.#link.remove(id, force), title);
   }
 
-  /** One work at a time on one container; it shows as under way until the list tells its effect. */
+  /**
+   * One work after the other on one container, the same one once. It shows as under way until the list tells its
+   * effect. A press must not be lost because an event has shown the end of the work before its answer came.
+   */
   async #do(
     row: ContainerRow,
     work: Work,
     ask: (id: string) => Promise<Outcome<null>>,
     title: () => string,
   ): Promise<void> {
-    if (this.#work.has(row.id)) return;
-    this.#work.set(row.id, work);
-    const outcome = await ask(row.id);
+    const { id } = row;
+    if (this.#work.get(id) === work) return;
+    this.#work.set(id, work);
+    const turn = this.#after(this.#turns.get(id), () => ask(id));
+    this.#turns.set(id, turn);
+    const outcome = await turn;
     await this.refresh();
-    this.#work.delete(row.id);
+    if (this.#turns.get(id) === turn) {
+      this.#turns.delete(id);
+      this.#work.delete(id);
+    }
     if (outcome.status === "error") this.#tell(title, outcome.error);
+  }
+
+  async #after<T>(before: Promise<unknown> | undefined, then: () => Promise<T>): Promise<T> {
+    await before;
+    return then();
   }
 
   async #readUntilFresh(): Promise<void> {

@@ -92,19 +92,32 @@ test("a stopped machine is no error of the list; anything else is", async () => 
   expect(tell).toHaveBeenCalledTimes(1);
 });
 
-test("one work at a time on one container, shown until the list tells its effect", async () => {
+test("the same work is asked once, and shown until the list tells its effect", async () => {
   const answer = later<Outcome<null>>();
   const stop = vi.fn(() => answer.promise);
   const { containers } = setup({ stop });
   const stopping = containers.stop(row("web"));
   void containers.stop(row("web"));
-  void containers.start(row("web"));
   expect(containers.workOn("id-web")).toBe("stop");
-  expect(stop).toHaveBeenCalledTimes(1);
   answer.resolve(ok(null));
   await stopping;
+  expect(stop).toHaveBeenCalledTimes(1);
   expect(containers.workOn("id-web")).toBeUndefined();
   expect(containers.rows).toEqual([row("web")]);
+});
+
+test("a remove pressed before the stop has answered waits for its turn", async () => {
+  const answer = later<Outcome<null>>();
+  const { containers, asked } = setup({ stop: () => answer.promise });
+  const stopping = containers.stop(row("web"));
+  const removing = containers.remove(row("web", "exited"));
+  expect(containers.workOn("id-web")).toBe("remove");
+  expect(asked.remove).not.toHaveBeenCalled();
+  answer.resolve(ok(null));
+  await stopping;
+  await removing;
+  expect(asked.remove).toHaveBeenCalledTimes(1);
+  expect(containers.workOn("id-web")).toBeUndefined();
 });
 
 test("a failed start names the container and keeps the engine's words", async () => {
