@@ -9,7 +9,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // The host, from the port outwards.
     ("berth-machine", &["berth-protocol"]),
     ("berth-vmm-virtio", &[]),
-    ("berth-machine-qemu", &["berth-machine", "berth-vmm-virtio"]),
+    ("berth-machine-qemu", &["berth-machine", "berth-protocol", "berth-vmm-virtio"]),
     ("berth-api", &["berth-protocol"]),
     ("berth-host", &["berth-api", "berth-machine", "berth-machine-qemu", "berth-protocol"]),
     ("berth-cli", &["berth-api"]),

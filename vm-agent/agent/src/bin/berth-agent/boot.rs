@@ -7,7 +7,7 @@ use crate::engine::{self, Launch};
 use crate::modules::LoadOrder;
 use crate::steps::Steps;
 use crate::supervise::Supervisor;
-use crate::{cgroups, clock, console, disk, modules, mounts, root, settings, shutdown, uplink};
+use crate::{background, cgroups, clock, console, disk, modules, mounts, root, settings, shutdown, uplink};
 use berth_protocol::boot::{self, BootConfig};
 use berth_protocol::control::Report;
 use std::path::Path;
@@ -105,9 +105,12 @@ fn read_config() -> Result<BootConfig, ConfigError> {
     Ok(config)
 }
 
-/// Beside the engine's start: it answers its first requests without them.
+/// Beside the engine's start, and behind it where there is one processor: it answers its first requests without them.
 fn load_late(order: LoadOrder) {
     let work = move || {
+        if let Err(error) = background::step_back() {
+            console::say(&format!("late modules keep their priority: {error}"));
+        }
         let result = modules::load(Path::new(modules::FOLDER), &order.late);
         let at = clock::since_kernel_start().as_secs_f64();
         let why = result.err().map(|error| console::chain(&error));

@@ -162,28 +162,37 @@ fn take(pid: u32) -> Option<ExitStatus> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use std::sync::Arc;
+    use std::sync::OnceLock;
 
-    /// The only test that waits: two of them would take each other's children.
+    /// The one registry of a test program, with its reaper: two would take each other's children.
+    pub(crate) fn with_reaper<T>(work: impl FnOnce(&Children) -> T) -> T {
+        static CHILDREN: OnceLock<&'static Children> = OnceLock::new();
+        let children = CHILDREN.get_or_init(|| {
+            let children: &'static Children = Box::leak(Box::default());
+            std::thread::spawn(|| {
+                loop {
+                    children.reap_one();
+                }
+            });
+            children
+        });
+        work(children)
+    }
+
     #[test]
     fn known_children_report_their_end_and_failed_starts_harm_nobody() {
-        let children = Arc::new(Children::default());
-        let reaper = Arc::clone(&children);
-        std::thread::spawn(move || {
-            loop {
-                reaper.reap_one();
-            }
+        with_reaper(|children| {
+            let ended = children.run(Command::new("sh").args(["-c", "echo oops >&2; exit 3"])).unwrap();
+            assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(3), "oops"));
+            assert!(children.start(&mut Command::new("/no/such/program")).is_err());
+            // Real-time signals are what nix's wait cannot report.
+            let killed = children.run(Command::new("sh").args(["-c", "kill -40 $$"])).unwrap();
+            assert_eq!(killed.status.signal(), Some(40));
+            let many: Vec<Started> = (0..50).map(|_| children.start(&mut Command::new("true")).unwrap()).collect();
+            assert!(many.iter().all(|started| started.wait().unwrap().success()));
+            assert!(children.wait_none_left(Duration::from_secs(60)));
         });
-        let ended = children.run(Command::new("sh").args(["-c", "echo oops >&2; exit 3"])).unwrap();
-        assert_eq!((ended.status.code(), ended.stderr.as_str()), (Some(3), "oops"));
-        assert!(children.start(&mut Command::new("/no/such/program")).is_err());
-        // Real-time signals are what nix's wait cannot report.
-        let killed = children.run(Command::new("sh").args(["-c", "kill -40 $$"])).unwrap();
-        assert_eq!(killed.status.signal(), Some(40));
-        let many: Vec<Started> = (0..50).map(|_| children.start(&mut Command::new("true")).unwrap()).collect();
-        assert!(many.iter().all(|started| started.wait().unwrap().success()));
-        assert!(children.wait_none_left(Duration::from_secs(10)));
     }
 }

@@ -1,6 +1,7 @@
 //! The data disk. A blank one gets a filesystem, a grown one is grown into, and anything that is neither is left as it is:
 //! the machine stops with a sentence rather than touch data it does not understand.
 
+mod format;
 mod superblock;
 
 use crate::children::{Children, Ended};
@@ -10,13 +11,15 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use superblock::{Content, Filesystem, HEAD_LEN, SUPERBLOCK_LEN};
+use superblock::{BLOCK, Content, Filesystem, HEAD_LEN};
 
 /// Where the disk is mounted.
 pub(crate) const PLACE: &str = "/data";
 /// The disk, as the kernel names the first virtio disk.
 pub(crate) const DEVICE: &str = "/dev/vda";
-/// How long the kernel may take to show it.
+/// Where a new filesystem is drafted, in memory.
+const DRAFT: &str = "/run/berth/data-disk.draft";
+/// How long the kernel may take to show the disk.
 const APPEAR: Duration = Duration::from_secs(5);
 /// `e2fsck` has repaired everything at or below this exit code (e2fsck(8)).
 const REPAIRED: i32 = 1;
@@ -32,6 +35,9 @@ pub(crate) enum DiskError {
     /// It cannot be read.
     #[error("the data disk cannot be read; look at the host's disk for errors")]
     Read(#[source] std::io::Error),
+    /// It cannot be written.
+    #[error("the data disk cannot be written; free some space on the host's disk and look there for errors")]
+    Write(#[source] std::io::Error),
     /// It holds something else.
     #[error(
         "the data disk holds {0}; it was left untouched: put the right file in its place, or move it away to begin anew"
@@ -58,8 +64,8 @@ pub(crate) enum DiskError {
 /// What is to be done with a disk.
 #[derive(Debug, PartialEq, Eq)]
 enum Plan {
-    /// Blank: make a filesystem.
-    Format,
+    /// Blank, or a machine died while it was made ready: make a filesystem.
+    Format { size: u64, zeroed: bool },
     /// Ours: mount it, after a check when it carries the mark of an error; then grow it when the disk is larger.
     Use { check: bool, grow: bool },
 }
@@ -70,8 +76,8 @@ pub(crate) fn attach(children: &Children) -> Result<(), DiskError> {
     wait_for(device)?;
     let plan = look(device)?;
     let (check, grow) = match plan {
-        Plan::Format => {
-            format(children, device)?;
+        Plan::Format { size, zeroed } => {
+            format::format(children, device, Path::new(DRAFT), size, zeroed)?;
             (false, false)
         }
         Plan::Use { check, grow } => (check, grow),
@@ -107,7 +113,7 @@ fn wait_for(device: &Path) -> Result<(), DiskError> {
 fn look(device: &Path) -> Result<Plan, DiskError> {
     let mut file = File::open(device).map_err(DiskError::Read)?;
     let size = file.seek(SeekFrom::End(0)).map_err(DiskError::Read)?;
-    let mut content = superblock::read(&read_at(&mut file, 0, SUPERBLOCK_LEN)?);
+    let mut content = superblock::read(&read_at(&mut file, 0, BLOCK)?);
     if content == Content::Blank {
         content = superblock::read(&read_at(&mut file, 0, HEAD_LEN)?);
     }
@@ -135,7 +141,8 @@ fn plan(size: u64, content: Content, copy_found: impl FnOnce() -> Result<bool, D
         Content::Blank if copy_found()? => {
             Err(DiskError::Foreign("a filesystem whose beginning was wiped out (e2fsck -b 32768 may repair it)".into()))
         }
-        Content::Blank => Ok(Plan::Format),
+        Content::Blank => Ok(Plan::Format { size, zeroed: true }),
+        Content::Unfinished => Ok(Plan::Format { size, zeroed: false }),
         Content::Other => Err(DiskError::Foreign("something that is no ext4 filesystem".into())),
         Content::Ext4(Filesystem { label, .. }) if label != superblock::LABEL => {
             Err(DiskError::Foreign(format!("an ext4 filesystem labelled `{label}`, not `{}`", superblock::LABEL)))
@@ -144,15 +151,6 @@ fn plan(size: u64, content: Content, copy_found: impl FnOnce() -> Result<bool, D
         // A rest smaller than a block is never used.
         Content::Ext4(fs) => Ok(Plan::Use { check: fs.has_errors, grow: size - fs.bytes >= fs.block_size }),
     }
-}
-
-/// The disk is a new sparse file: it reads as zeros, so nothing needs to be discarded or zeroed, now or later. The orphan
-/// file, for hundreds of processors that delete at once, would be read whole at each mount.
-fn format(children: &Children, device: &Path) -> Result<(), DiskError> {
-    let mut command = Command::new("/usr/sbin/mkfs.ext4");
-    command.args(["-q", "-F", "-m", "0", "-b", "4096", "-O", "^orphan_file", "-L", superblock::LABEL]);
-    command.args(["-E", "nodiscard,assume_storage_prezeroed=1"]).arg(device);
-    run(children, "mkfs.ext4", &mut command, 0)
 }
 
 fn run(children: &Children, program: &'static str, command: &mut Command, worst: i32) -> Result<(), DiskError> {
@@ -179,7 +177,8 @@ mod tests {
 
     #[test]
     fn only_a_blank_disk_is_formatted() {
-        assert_eq!(plan_of(GIB, Content::Blank).unwrap(), Plan::Format);
+        assert_eq!(plan_of(GIB, Content::Blank).unwrap(), Plan::Format { size: GIB, zeroed: true });
+        assert_eq!(plan_of(GIB, Content::Unfinished).unwrap(), Plan::Format { size: GIB, zeroed: false });
         assert!(matches!(plan_of(GIB, Content::Other), Err(DiskError::Foreign(_))));
         assert!(matches!(plan(GIB, Content::Blank, || Ok(true)), Err(DiskError::Foreign(_))));
         let stranger =
@@ -206,20 +205,33 @@ mod tests {
         assert_eq!(plan_of(GIB, marked).unwrap(), Plan::Use { check: true, grow: false });
     }
 
+    /// One test, since only one thread of a process can wait for all its children.
     #[test]
-    fn what_mkfs_makes_is_recognised_and_grows_with_its_file() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("disk");
-        let file = File::create(&path).unwrap();
-        file.set_len(1 << 30).unwrap();
-        assert_eq!(look(&path).unwrap(), Plan::Format);
-        let made = Command::new("mkfs.ext4").args(["-q", "-F", "-L", superblock::LABEL]).arg(&path).status();
-        if !made.is_ok_and(|status| status.success()) {
+    fn a_disk_is_made_once_recognised_and_made_again_only_when_that_was_interrupted() {
+        if !Path::new("/usr/sbin/mkfs.ext4").exists() {
             return;
         }
-        assert_eq!(look(&path).unwrap(), Plan::Use { check: false, grow: false });
-        file.set_len(2 << 30).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let (path, draft) = (dir.path().join("disk"), dir.path().join("draft"));
+        let file = File::create(&path).unwrap();
+        file.set_len(GIB).unwrap();
+        assert_eq!(look(&path).unwrap(), Plan::Format { size: GIB, zeroed: true });
+        for zeroed in [true, false] {
+            crate::children::tests::with_reaper(|children| format::format(children, &path, &draft, GIB, zeroed))
+                .unwrap();
+            assert_eq!(look(&path).unwrap(), Plan::Use { check: false, grow: false });
+            assert!(!draft.exists());
+            let checked = crate::children::tests::with_reaper(|children| {
+                run(children, "e2fsck", Command::new("/usr/sbin/e2fsck").args(["-f", "-n"]).arg(&path), 0)
+            });
+            assert!(checked.is_ok(), "{checked:?}");
+        }
+        file.set_len(2 * GIB).unwrap();
         assert_eq!(look(&path).unwrap(), Plan::Use { check: false, grow: true });
+        std::os::unix::fs::FileExt::write_all_at(&file, superblock::MARK, 0).unwrap();
+        assert_eq!(look(&path).unwrap(), Plan::Use { check: false, grow: true }, "a whole superblock counts more");
+        std::os::unix::fs::FileExt::write_all_at(&file, &[0; 4096 - 32], 32).unwrap();
+        assert_eq!(look(&path).unwrap(), Plan::Format { size: 2 * GIB, zeroed: false });
         std::os::unix::fs::FileExt::write_all_at(&file, &vec![0; HEAD_LEN], 0).unwrap();
         assert!(matches!(look(&path), Err(DiskError::Foreign(_))));
     }

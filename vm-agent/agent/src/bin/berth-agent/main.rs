@@ -3,6 +3,7 @@
 //! that fails is said on the console and stays readable over the control port.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod background;
 mod boot;
 mod cgroups;
 mod children;

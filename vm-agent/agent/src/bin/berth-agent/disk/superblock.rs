@@ -1,8 +1,10 @@
 //! The beginning of a disk, read as ext4 writes it (kernel: Documentation/filesystems/ext4/super.rst). The bytes are the
 //! disk's, not ours: nothing in them is believed without a check.
 
-/// How much of the beginning holds the superblock, bytes.
-pub(super) const SUPERBLOCK_LEN: usize = 4096;
+/// The first block, which holds the superblock, bytes.
+pub(super) const BLOCK: usize = 4096;
+/// What the first block begins with, the rest of it being zero, while a filesystem is being made.
+pub(super) const MARK: &[u8; 32] = b"berth makes a filesystem here\0\0\0";
 /// How much of the beginning is looked at when the superblock is zero, bytes: a disk that is zero this far was never used.
 pub(super) const HEAD_LEN: usize = 1 << 20;
 /// The label of Berth's filesystem.
@@ -22,6 +24,8 @@ pub(super) enum Content {
     Blank,
     /// An ext4 filesystem.
     Ext4(Filesystem),
+    /// The mark that a filesystem was being made.
+    Unfinished,
     /// Anything else.
     Other,
 }
@@ -43,6 +47,10 @@ pub(super) struct Filesystem {
 pub(super) fn read(head: &[u8]) -> Content {
     if head.iter().all(|byte| *byte == 0) {
         return Content::Blank;
+    }
+    let unfinished = |head: &[u8]| head.starts_with(MARK) && head[MARK.len()..].iter().all(|byte| *byte == 0);
+    if head.get(..BLOCK).is_some_and(unfinished) {
+        return Content::Unfinished;
     }
     head.get(OFFSET..).and_then(parse).map_or(Content::Other, Content::Ext4)
 }
