@@ -10,6 +10,7 @@ const MAY_ASK: &[&str] = &[
     "app/api/src/local.rs",
     "app/api/src/daemon.rs",
     "app/api/src/home.rs",
+    "app/cli/src/signals.rs",
     "app/desktop/build.rs",
 ];
 
