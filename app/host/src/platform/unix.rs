@@ -10,6 +10,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
+/// `SO_REUSEADDR` only lifts the wait after a close here.
+pub const REUSE_ADDRESS_IS_SAFE: bool = true;
+/// What a socket of a family that the kernel lacks is answered with: `EAFNOSUPPORT`.
+pub const NO_SUCH_FAMILY: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+
 /// The socket's and the state folders' owner alone.
 const SOCKET_MODE: u32 = 0o600;
 const FOLDER_MODE: u32 = 0o700;

@@ -12,6 +12,11 @@ use windows_sys::Win32::{
     },
 };
 
+/// `SO_REUSEADDR` would let two programs share a port here.
+pub const REUSE_ADDRESS_IS_SAFE: bool = false;
+/// What a socket of a family that the system lacks is answered with: `WSAEAFNOSUPPORT`.
+pub const NO_SUCH_FAMILY: i32 = 10047;
+
 /// Everything to the owner, nothing to anyone else, in the security descriptor definition language.
 const OWNER_ONLY: &str = "D:P(A;;GA;;;OW)";
 

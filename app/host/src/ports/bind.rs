@@ -1,5 +1,6 @@
 //! Listening sockets for one publication.
 
+use crate::platform;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
@@ -53,8 +54,7 @@ fn has_ipv6(error: &io::Error) -> bool {
 fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
     let try_listen = || {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        // On Unix it only lifts the wait after a close; on Windows it would let two programs share the port.
-        if cfg!(unix) {
+        if platform::REUSE_ADDRESS_IS_SAFE {
             socket.set_reuse_address(true)?;
         }
         if address.is_ipv6() {
@@ -68,10 +68,9 @@ fn listen(address: SocketAddr) -> Result<TcpListener, BindError> {
     try_listen().map_err(|source| BindError { address, source: unsupported_family(source) })
 }
 
-/// `EAFNOSUPPORT` has no kind of its own in std: a kernel without IPv6 answers with it.
+/// A system without IPv6 answers with an error that has no kind of its own in std.
 fn unsupported_family(error: io::Error) -> io::Error {
-    #[cfg(unix)]
-    if error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error()) {
+    if error.raw_os_error() == Some(platform::NO_SUCH_FAMILY) {
         return io::Error::new(io::ErrorKind::Unsupported, error);
     }
     error
