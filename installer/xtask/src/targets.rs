@@ -25,7 +25,10 @@ pub(crate) fn check(checkout: &Checkout, steps: &Steps) -> Result<()> {
             })?;
             let mut arguments = vec!["check", "--locked", "--target", target];
             arguments.extend(CRATES.iter().flat_map(|name| ["-p", name]));
-            process::run(checkout, &format!("check-{target}"), &mut cargo(checkout, &arguments), note)
+            let mut command = cargo(checkout, &arguments);
+            // One crate of the window compiles Objective-C on macOS, which needs Apple's SDK.
+            command.env("CC_aarch64_apple_darwin", checkout.root.join("installer/xtask/check-only-cc"));
+            process::run(checkout, &format!("check-{target}"), &mut command, note)
         })?;
     }
     Ok(())
