@@ -17,7 +17,7 @@ struct Suite {
     run: fn(&Checkout, Option<&str>, &Note) -> Result<Count>,
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 4] = [
     Suite {
         name: "rules",
         about: "layer rules and other facts of the tree",
@@ -29,7 +29,6 @@ const SUITES: [Suite; 5] = [
         about: "unit and component tests of every crate",
         run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], only, n),
     },
-    Suite { name: "machine", about: "the VM port's contract on a real VM", run: machine },
     Suite {
         name: "e2e",
         about: "berth, docker and the window against the real machine",
@@ -108,8 +107,6 @@ fn environment<'a>(checkout: &Checkout, command: &'a mut Command) -> &'a mut Com
         .env("BERTH_TEST_REGISTRY", checkout.fixture_registry())
         .env("BERTH_TEST_TOOLS", checkout.cache.join("tools"))
         .env("BERTH_TEST_OUTPUT", checkout.target.join("e2e"))
-        .env("BERTH_TEST_KERNEL", checkout.share().join("vmlinux"))
-        .env("BERTH_TEST_INITRAMFS", checkout.share().join("initramfs.zst"))
 }
 
 /// A suite whose tests did not all pass, with its count.
@@ -130,7 +127,7 @@ impl std::error::Error for Failed {}
 fn cargo_test(checkout: &Checkout, name: &str, arguments: &[&str], only: Option<&str>, note: &Note) -> Result<Count> {
     let mut command = cargo(checkout, &["test", "--locked", "--no-fail-fast"]);
     command.args(arguments).arg("--").args(only);
-    if matches!(name, "e2e" | "machine") {
+    if name == "e2e" {
         // Each case boots a machine of its own; two at once would only slow each other down.
         command.arg("--test-threads=1");
     }
@@ -146,10 +143,6 @@ fn cargo_test(checkout: &Checkout, name: &str, arguments: &[&str], only: Option<
         return Err(process::failure(checkout, name, &command, status));
     }
     Err(Failed { count, why: count::failures(&lines) }.into())
-}
-
-fn machine(checkout: &Checkout, only: Option<&str>, note: &Note) -> Result<Count> {
-    cargo_test(checkout, "machine", &["-p", "berth-machine-qemu", "--features", "vm-tests", "--tests"], only, note)
 }
 
 fn vitest(checkout: &Checkout, only: Option<&str>, note: &Note) -> Result<Count> {
