@@ -9,6 +9,7 @@ mod accept;
 mod api;
 mod boot;
 mod console;
+mod file_limit;
 mod forward;
 mod handshake;
 mod listen;
@@ -27,7 +28,7 @@ const GRACE: Duration = Duration::from_secs(8);
 fn main() -> ExitCode {
     console::start();
     let ended = boot::read().and_then(|boot| {
-        boot::raise_file_limit();
+        file_limit::raise();
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(run(boot))
     });

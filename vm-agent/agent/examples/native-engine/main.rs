@@ -1,0 +1,135 @@
+//! The engine on this machine's own kernel, without a VM: for benches, fault tests, and trying things out by hand with
+//! the unmodified `docker` CLI.
+//!
+//! ```text
+//! native-engine DIR              makes its ground and serves DIR/docker.sock until SIGTERM or SIGINT
+//! native-engine DIR --hold       makes the ground, says "ready", and keeps it until standard input ends
+//! native-engine DIR --join PID   serves on the ground that process PID holds
+//! ```
+//!
+//! The ground is a network and a mount namespace and a part of the cgroup v2 hierarchy named after DIR. Killing a
+//! process that serves leaves its containers alive; another one that joins takes them up. Needs root, `ip`, `nft`, and
+//! `berth-runtime` two directories above this program's own or in `BERTH_RUNTIME`. Nothing leads out of the ground:
+//! pulls find no registry and ports are published nowhere.
+
+#[path = "../../src/bin/berth-engine/api.rs"]
+mod api;
+#[path = "../../src/bin/berth-engine/console.rs"]
+mod console;
+#[path = "../../src/bin/berth-engine/file_limit.rs"]
+mod file_limit;
+mod ground;
+#[path = "../../src/bin/berth-engine/presence.rs"]
+mod presence;
+
+use anyhow::{Context, bail};
+use berth_engine::{Engine, EngineConfig};
+use berth_protocol::boot::{DeviceUplink, Uplink};
+use ground::Ground;
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{
+    net::UnixListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// As in the guest.
+const GRACE: Duration = Duration::from_secs(8);
+
+fn main() -> anyhow::Result<()> {
+    console::start();
+    let mut arguments = std::env::args().skip(1);
+    let dir = arguments.next().context("usage: native-engine DIR [--hold | --join PID]")?;
+    fs::create_dir_all(&dir).with_context(|| format!("{dir} cannot be made"))?;
+    let dir = fs::canonicalize(dir)?;
+    match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => {
+            let ground = Ground::make(&dir)?;
+            serve(&dir)?;
+            ground.leave()
+        }
+        (Some("--hold"), None) => {
+            let ground = Ground::make(&dir)?;
+            println!("ready");
+            io::copy(&mut io::stdin().lock(), &mut io::sink())?;
+            ground.leave()
+        }
+        (Some("--join"), Some(holder)) => {
+            ground::join(holder.parse().context("PID is not a number")?)?;
+            serve(&dir)
+        }
+        _ => bail!("usage: native-engine DIR [--hold | --join PID]"),
+    }
+}
+
+fn serve(dir: &Path) -> anyhow::Result<()> {
+    file_limit::raise();
+    let config = config(dir)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config, dir.join("docker.sock")))
+}
+
+async fn run(config: EngineConfig, socket: PathBuf) -> anyhow::Result<()> {
+    let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let engine = Engine::open(config).await.context("the engine's state could not be opened")?;
+    let router = berth_docker_api::router(engine.clone());
+    // Left by one that was killed.
+    fs::remove_file(&socket)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    let listener =
+        UnixListener::bind(&socket).with_context(|| format!("{} cannot be listened at", socket.display()))?;
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
+    println!("ready");
+    let accept = async {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => drop(tokio::spawn(api::serve(stream, router.clone()))),
+                Err(error) => {
+                    tracing::warn!("a connection could not be taken: {error}");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        () = accept => {}
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    tracing::info!("stopping every container");
+    engine.shutdown(GRACE).await;
+    Ok(fs::remove_file(&socket)?)
+}
+
+fn config(dir: &Path) -> anyhow::Result<EngineConfig> {
+    let beside = || Some(std::env::current_exe().ok()?.parent()?.parent()?.join("berth-runtime"));
+    let runtime = std::env::var_os("BERTH_RUNTIME").map(PathBuf::from).or_else(beside);
+    let runtime = runtime.filter(|path| path.exists()).context("there is no berth-runtime: set BERTH_RUNTIME")?;
+    let run = dir.join("run");
+    fs::create_dir_all(&run)?;
+    // A machine's own kernel has its modules loaded, or loads them when they are needed.
+    fs::write(run.join("modules-loaded"), "")?;
+    // Addresses of nobody: they only stand in the containers' files.
+    let uplink = DeviceUplink {
+        interface: "eth0".into(),
+        address: [10, 0, 2, 15].into(),
+        prefix: 24,
+        gateway: [10, 0, 2, 2].into(),
+        dns: vec![[10, 0, 2, 3].into()],
+        host: [10, 0, 2, 2].into(),
+    };
+    Ok(EngineConfig {
+        data: dir.join("data"),
+        modules_loaded: run.join("modules-loaded"),
+        modules_failed: run.join("modules-failed"),
+        run,
+        cgroup_root: "/sys/fs/cgroup".into(),
+        runtime,
+        uplink: Uplink::Device(uplink),
+        ca_roots_pem: vec![],
+        hostname: "berth".into(),
+    })
+}
