@@ -66,16 +66,11 @@ impl Bundle {
     }
 
     fn refuse_unsupported(&self) -> Result<(), Failure> {
-        let (process, linux) = (self.process()?, self.linux()?);
-        let is_set = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-        let confined = |profile: &Option<String>| is_set(profile) && profile.as_deref() != Some("unconfined");
+        check_process(self.process()?)?;
+        let linux = self.linux()?;
         let id_mapped = |mount: &oci_spec::runtime::Mount| mount.uid_mappings().is_some();
         let refused = [
             ("hooks", self.spec.hooks().as_ref().is_some_and(|hooks| *hooks != oci_spec::runtime::Hooks::default())),
-            ("process.apparmorProfile", confined(process.apparmor_profile())),
-            ("process.selinuxLabel", is_set(process.selinux_label())),
-            ("process.ioPriority", process.io_priority().is_some()),
-            ("process.scheduler", process.scheduler().is_some()),
             ("linux.intelRdt", linux.intel_rdt().is_some()),
             ("linux.memoryPolicy", linux.memory_policy().is_some()),
             ("linux.netDevices", linux.net_devices().as_ref().is_some_and(|devices| !devices.is_empty())),
@@ -84,9 +79,40 @@ impl Bundle {
             ("linux.mountLabel", is_set(linux.mount_label())),
             ("mounts[].uidMappings", self.spec.mounts().iter().flatten().any(id_mapped)),
         ];
-        match refused.iter().find(|(_, is_asked_for)| *is_asked_for) {
-            Some((name, _)) => Err(Failure::other(format!("{name} is not supported; remove it from config.json"))),
-            None => Ok(()),
-        }
+        refuse(&refused)
+    }
+}
+
+/// Reads the description of a process in `file`, which has the form of a configuration's section `process`.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn load_process(file: &Path) -> Result<Process, Failure> {
+    let text = std::fs::read(file).context(format_args!("read {}", file.display()))?;
+    serde_json::from_slice(&text).context(format_args!("parse {}", file.display()))
+}
+
+/// Refuses what a process asks for and does not get here.
+///
+/// # Errors
+/// Names the first such field.
+pub(crate) fn check_process(process: &Process) -> Result<(), Failure> {
+    let confined = |profile: &Option<String>| is_set(profile) && profile.as_deref() != Some("unconfined");
+    refuse(&[
+        ("process.apparmorProfile", confined(process.apparmor_profile())),
+        ("process.selinuxLabel", is_set(process.selinux_label())),
+        ("process.ioPriority", process.io_priority().is_some()),
+        ("process.scheduler", process.scheduler().is_some()),
+    ])
+}
+
+fn is_set(text: &Option<String>) -> bool {
+    text.as_deref().is_some_and(|text| !text.is_empty())
+}
+
+fn refuse(asked: &[(&str, bool)]) -> Result<(), Failure> {
+    match asked.iter().find(|(_, is_asked_for)| *is_asked_for) {
+        Some((name, _)) => Err(Failure::other(format!("{name} is not supported; remove it from config.json"))),
+        None => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! The command line: OCI's verbs with runc's options, and `monitor`.
+//! The command line: OCI's verbs with runc's options, `exec`, and the monitors.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -27,8 +27,10 @@ pub(crate) enum Verb {
     State { id: ContainerId },
     Kill { id: ContainerId, signal: SignalNumber, all: bool },
     Delete { id: ContainerId, force: bool },
+    Exec { id: ContainerId, process: PathBuf, pid_file: Option<PathBuf>, console_socket: Option<PathBuf>, detach: bool },
     Features,
-    Monitor { id: ContainerId, bundle: PathBuf, log: PathBuf },
+    Monitor { id: ContainerId, bundle: PathBuf, log: PathBuf, open_input: bool },
+    MonitorExec { id: ContainerId, directory: PathBuf, open_input: bool },
 }
 
 impl Invocation {
@@ -60,11 +62,31 @@ impl Invocation {
                 (Verb::Kill { id, all, signal: signal.parse()? }, error_log)
             }
             "delete" => (Verb::Delete { force: arguments.flag("force"), id: arguments.id()? }, error_log),
+            "exec" => {
+                let missing = || Failure::other("exec needs --process FILE, the description of a process");
+                (
+                    Verb::Exec {
+                        process: arguments.value("process").ok_or_else(missing)?.into(),
+                        pid_file: arguments.value("pid-file").map(PathBuf::from),
+                        console_socket: arguments.value("console-socket").map(PathBuf::from),
+                        detach: arguments.flag("detach"),
+                        id: arguments.id()?,
+                    },
+                    error_log,
+                )
+            }
             "features" => (Verb::Features, error_log),
             "monitor" => {
                 let log = error_log.ok_or_else(|| Failure::other("monitor needs --log FILE"))?;
                 let bundle = arguments.value("bundle").ok_or_else(|| Failure::other("monitor needs --bundle DIR"))?;
-                (Verb::Monitor { id: arguments.id()?, bundle: bundle.into(), log }, None)
+                let open_input = arguments.flag("open-stdin");
+                (Verb::Monitor { id: arguments.id()?, bundle: bundle.into(), log, open_input }, None)
+            }
+            "monitor-exec" => {
+                let missing = || Failure::other("monitor-exec needs --bundle DIR, with process.json in it");
+                let directory = arguments.value("bundle").ok_or_else(missing)?.into();
+                let open_input = arguments.flag("open-stdin");
+                (Verb::MonitorExec { id: arguments.id()?, directory, open_input }, error_log)
             }
             other => return Err(Failure::other(format!("unknown command {other:?}; {USAGE}"))),
         };
@@ -73,15 +95,18 @@ impl Invocation {
     }
 }
 
-const USAGE: &str = "use one of: create, start, state, kill, delete, features, monitor";
+const USAGE: &str = "use one of: create, start, state, kill, delete, exec, features, monitor, monitor-exec";
 
 /// Options that take a value; those of runc's that change nothing here are accepted and passed over.
-const VALUED: [&str; 6] = ["root", "log", "log-format", "bundle", "pid-file", "console-socket"];
-const FLAGS: [(&str, &str); 6] = [
+const VALUED: [&str; 7] = ["root", "log", "log-format", "bundle", "pid-file", "console-socket", "process"];
+const FLAGS: [(&str, &str); 9] = [
     ("--all", "all"),
     ("-a", "all"),
     ("--force", "force"),
     ("-f", "force"),
+    ("--detach", "detach"),
+    ("-d", "detach"),
+    ("--open-stdin", "open-stdin"),
     ("--debug", "debug"),
     ("--no-pivot", "no-pivot"),
 ];
@@ -115,7 +140,11 @@ impl Arguments {
                     Some((name, value)) => (name, Some(value)),
                     None => (text, None),
                 };
-                let name = if name == "-b" { "bundle" } else { name.trim_start_matches('-') };
+                let name = match name {
+                    "-b" => "bundle",
+                    "-p" => "process",
+                    _ => name.trim_start_matches('-'),
+                };
                 let unknown = || Failure::other(format!("unknown option {text}"));
                 let known = VALUED.iter().find(|known| **known == name).ok_or_else(unknown)?;
                 let value = inline.map(OsString::from).or_else(|| arguments.next());
@@ -175,7 +204,8 @@ mod tests {
     fn the_log_of_monitor_is_the_containers() {
         let monitor = parse("--root /r monitor --bundle /b --log /l c1").unwrap();
         assert_eq!(monitor.error_log, None);
-        assert_eq!(monitor.verb, Verb::Monitor { id: "c1".parse().unwrap(), bundle: "/b".into(), log: "/l".into() });
+        let (id, bundle, log) = ("c1".parse().unwrap(), "/b".into(), "/l".into());
+        assert_eq!(monitor.verb, Verb::Monitor { id, bundle, log, open_input: false });
     }
 
     #[test]
@@ -189,6 +219,7 @@ mod tests {
             ("create x --bundle", "--bundle needs a value"),
             ("state ../x", "invalid container id"),
             ("monitor --bundle /b x", "needs --log"),
+            ("exec x", "needs --process"),
         ] {
             let message = parse(line).unwrap_err().message;
             assert!(message.contains(expected), "{line}: {message}");

@@ -20,7 +20,7 @@ mod seccomp;
 use std::{
     fs::{self, OpenOptions},
     io::Write,
-    os::unix::net::UnixStream,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     path::Path,
     process::ExitCode,
 };
@@ -64,10 +64,19 @@ fn run(invocation: Invocation) -> Result<ExitCode, Failure> {
         Verb::State { id } => print_json(&container::describe(&store, &id)?)?,
         Verb::Kill { id, signal, all } => container::kill(&store, &id, signal, all)?,
         Verb::Delete { id, force } => container::delete(&store, &id, force)?,
-        Verb::Features => print_json(&features::features())?,
-        Verb::Monitor { id, bundle, log } => {
+        Verb::Exec { id, process, pid_file, console_socket, detach } => {
             own_executable::protect()?;
-            return monitor::monitor(&store, &id, &bundle, &log);
+            let process = bundle::load_process(&process)?;
+            return exec(&store, &id, &process, pid_file.as_deref(), console_socket.as_deref(), detach);
+        }
+        Verb::Features => print_json(&features::features())?,
+        Verb::Monitor { id, bundle, log, open_input } => {
+            own_executable::protect()?;
+            return monitor::monitor(&store, &id, &bundle, &log, open_input);
+        }
+        Verb::MonitorExec { id, directory, open_input } => {
+            own_executable::protect()?;
+            return monitor::monitor_exec(&store, &id, &directory, open_input);
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -80,29 +89,55 @@ fn create(
     pid_file: Option<&Path>,
     console_socket: Option<&Path>,
 ) -> Result<(), Failure> {
-    let (streams, console) = match (bundle.wants_terminal()?, console_socket) {
-        (true, Some(socket)) => {
-            let console = UnixStream::connect(socket).context(format_args!("connect to {}", socket.display()))?;
-            (Streams::Terminal, Some(console.into()))
-        }
-        (true, None) => return Err(Failure::other("process.terminal is set; give --console-socket")),
-        (false, Some(_)) => return Err(Failure::other("--console-socket is given, but process.terminal is not set")),
-        (false, None) => (Streams::Inherited, None),
-    };
+    let (streams, console) = streams(bundle.wants_terminal()?, console_socket)?;
     let created = container::create(store, id, bundle, streams)?;
-    let handed_over = || {
-        if let (Some(console), Some(terminal)) = (&console, &created.terminal) {
-            init::pass(console, b"/dev/ptmx", terminal)?;
-        }
-        match pid_file {
-            Some(file) => fs::write(file, created.pid.to_string()).context(format_args!("write {}", file.display())),
-            None => Ok(()),
-        }
-    };
-    handed_over().inspect_err(|_| {
+    hand_over(&created, console.as_ref(), pid_file).inspect_err(|_| {
         // The first error is the one to tell.
         container::delete(store, id, true).ok();
     })
+}
+
+/// Runs `process` in container `id`; its exit code, unless it is left to itself (`detach`).
+fn exec(
+    store: &Store,
+    id: &container::ContainerId,
+    process: &oci_spec::runtime::Process,
+    pid_file: Option<&Path>,
+    console_socket: Option<&Path>,
+    detach: bool,
+) -> Result<ExitCode, Failure> {
+    let (streams, console) = streams(process.terminal().unwrap_or(false), console_socket)?;
+    let (created, starter) = container::exec(store, id, process, streams)?;
+    let begun = hand_over(&created, console.as_ref(), pid_file).and_then(|()| starter.start());
+    if begun.is_ok() && detach {
+        return Ok(ExitCode::SUCCESS);
+    }
+    // One that did not begin ends by itself: the gate is gone.
+    let code = container::exit_code(created.pid)?;
+    begun.map(|()| ExitCode::from(code))
+}
+
+/// Where a new process's standard streams go, and who gets the controlling end of its terminal.
+fn streams(terminal: bool, console_socket: Option<&Path>) -> Result<(Streams, Option<OwnedFd>), Failure> {
+    match (terminal, console_socket) {
+        (true, Some(socket)) => {
+            let console = UnixStream::connect(socket).context(format_args!("connect to {}", socket.display()))?;
+            Ok((Streams::Terminal, Some(console.into())))
+        }
+        (true, None) => Err(Failure::other("process.terminal is set; give --console-socket")),
+        (false, Some(_)) => Err(Failure::other("--console-socket is given, but process.terminal is not set")),
+        (false, None) => Ok((Streams::Inherited, None)),
+    }
+}
+
+fn hand_over(created: &container::Created, console: Option<&OwnedFd>, pid_file: Option<&Path>) -> Result<(), Failure> {
+    if let (Some(console), Some(terminal)) = (console, &created.terminal) {
+        init::pass(console, b"/dev/ptmx", terminal)?;
+    }
+    match pid_file {
+        Some(file) => fs::write(file, created.pid.to_string()).context(format_args!("write {}", file.display())),
+        None => Ok(()),
+    }
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {

@@ -120,6 +120,22 @@ impl Cgroup {
         }
     }
 
+    /// Whether everything in it is frozen.
+    pub(crate) fn is_frozen(&self) -> bool {
+        let events = fs::read_to_string(self.0.join("cgroup.events")).unwrap_or_default();
+        events.lines().any(|line| line == "frozen 1")
+    }
+
+    /// The cgroup that process `pid` is in, as this process's cgroup namespace sees it.
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub(crate) fn of(pid: Pid) -> Result<Self, Failure> {
+        let text = fs::read_to_string(format!("/proc/{pid}/cgroup")).context("read the container's cgroup")?;
+        let path = text.lines().find_map(|line| line.strip_prefix("0::"));
+        Self::at(Path::new(path.ok_or_else(|| Failure::other("the container has no cgroup v2"))?))
+    }
+
     /// How many of its processes the kernel has killed for lack of memory.
     pub(crate) fn oom_kills(&self) -> u64 {
         let events = fs::read_to_string(self.0.join("memory.events")).unwrap_or_default();

@@ -152,7 +152,7 @@ fn finish(
     Ok(terminal)
 }
 
-fn fate(pid: Pid) -> String {
+pub(super) fn fate(pid: Pid) -> String {
     match waitpid(pid, None) {
         Ok(WaitStatus::Signaled(_, signal, _)) => format!("was killed by {signal} while it was set up"),
         Ok(WaitStatus::Exited(_, code)) => format!("ended with status {code} while it was set up"),
@@ -177,7 +177,7 @@ fn map_ids(bundle: &Bundle, namespaces: &Namespaces, proc: &HostProc, pid: Pid) 
     Ok(())
 }
 
-fn set_oom_score(proc: &HostProc, pid: Pid, score: i32) -> Result<(), Failure> {
+pub(super) fn set_oom_score(proc: &HostProc, pid: Pid, score: i32) -> Result<(), Failure> {
     match proc.write(Path::new(&format!("{pid}/oom_score_adj")), &score.to_string()) {
         // Without CAP_SYS_RESOURCE the score can only be raised (proc_pid_oom_score_adj(5)): the inherited one stays.
         Err(error) if error.kind() == ErrorKind::PermissionDenied && !may_lower_scores() => Ok(()),

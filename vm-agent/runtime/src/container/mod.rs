@@ -2,6 +2,7 @@
 
 mod create;
 mod delete;
+mod exec;
 mod id;
 mod init_process;
 mod kill;
@@ -11,6 +12,7 @@ mod store;
 
 pub(crate) use create::{Created, create};
 pub(crate) use delete::delete;
+pub(crate) use exec::{Starter, exec, exit_code};
 pub(crate) use id::ContainerId;
 pub(crate) use kill::{SignalNumber, kill};
 pub(crate) use start::start;

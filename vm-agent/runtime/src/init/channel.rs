@@ -2,7 +2,7 @@
 
 use std::{
     io::{IoSlice, IoSliceMut},
-    os::fd::{AsRawFd, FromRawFd, OwnedFd},
+    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
 };
 
 use nix::{
@@ -21,6 +21,7 @@ const READY: &[u8] = b"ready";
 const TERMINAL: &[u8] = b"terminal";
 
 /// The parent's end.
+#[derive(Debug)]
 pub(crate) struct ParentEnd(OwnedFd);
 /// The init's end.
 pub(crate) struct ChildEnd(OwnedFd);
@@ -111,6 +112,12 @@ impl ChildEnd {
     /// Hands the controlling end of the terminal over.
     pub(super) fn terminal(&self, controller: &OwnedFd) -> Result<(), Failure> {
         pass(&self.0, TERMINAL, controller)
+    }
+}
+
+impl AsRawFd for ChildEnd {
+    fn as_raw_fd(&self) -> RawFd {
+        self.0.as_raw_fd()
     }
 }
 

@@ -6,7 +6,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    errno::Errno,
+    sched::{CloneFlags, setns},
+    sys::stat::stat,
+    unistd::Pid,
+};
 use oci_spec::runtime::{LinuxNamespace, LinuxNamespaceType};
 
 use crate::failure::{Context, Failure};
@@ -105,6 +110,14 @@ impl Namespaces {
 pub(crate) struct WayBack(Vec<(CloneFlags, OwnedFd)>);
 
 impl WayBack {
+    /// Joins the namespace of type `kind` of the process behind `pidfd`, for children to be born into.
+    pub(crate) fn after_joining(pidfd: &OwnedFd, kind: CloneFlags) -> Result<Self, Failure> {
+        let mut way_back = Self(Vec::new());
+        way_back.remember(kind)?;
+        setns(pidfd, kind).context("join the container's pid namespace")?;
+        Ok(way_back)
+    }
+
     fn remember(&mut self, kind: CloneFlags) -> Result<(), Failure> {
         let name = match kind {
             CloneFlags::CLONE_NEWPID => "pid",
@@ -124,6 +137,38 @@ impl WayBack {
     pub(crate) fn take(self) -> Result<(), Failure> {
         self.0.into_iter().try_for_each(|(kind, file)| setns(file, kind)).context("return to the host's namespaces")
     }
+}
+
+/// The kinds of namespace in which process `pid` is in another one than this process.
+///
+/// # Errors
+/// When the process has ended.
+pub(crate) fn differing(pid: Pid) -> Result<CloneFlags, Failure> {
+    const FILES: [(&str, CloneFlags); 8] = [
+        ("cgroup", CloneFlags::CLONE_NEWCGROUP),
+        ("ipc", CloneFlags::CLONE_NEWIPC),
+        ("mnt", CloneFlags::CLONE_NEWNS),
+        ("net", CloneFlags::CLONE_NEWNET),
+        ("pid", CloneFlags::CLONE_NEWPID),
+        ("time", TIME),
+        ("user", CloneFlags::CLONE_NEWUSER),
+        ("uts", CloneFlags::CLONE_NEWUTS),
+    ];
+    let mut kinds = CloneFlags::empty();
+    for (file, kind) in FILES {
+        let look = |process: &str| stat(format!("/proc/{process}/ns/{file}").as_str());
+        let (theirs, own) = (look(&pid.to_string()), look("self"));
+        let same = match (theirs, own) {
+            // A kernel without this kind.
+            (Err(Errno::ENOENT), Err(Errno::ENOENT)) => true,
+            (theirs, own) => {
+                let (theirs, own) = (theirs.context("look at a namespace")?, own.context("look at a namespace")?);
+                (theirs.st_dev, theirs.st_ino) == (own.st_dev, own.st_ino)
+            }
+        };
+        kinds.set(kind, !same);
+    }
+    Ok(kinds)
 }
 
 impl Joined {

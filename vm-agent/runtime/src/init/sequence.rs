@@ -1,28 +1,16 @@
 //! The steps of a container's init, in the order that makes each of them safe.
 
 use std::{
-    convert::Infallible,
-    ffi::CString,
-    fs::File,
-    io::{Read, Write},
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
+    io::Write,
+    os::fd::OwnedFd,
     panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
 };
 
 use nix::{
     errno::Errno,
-    fcntl::OFlag,
     sched::CloneFlags,
-    sys::{
-        prctl,
-        signal::Signal,
-        stat::{Mode, SFlag},
-    },
-    unistd::{Gid, Uid, dup2_stderr, dup2_stdin, dup2_stdout, setresgid, setresuid},
+    sys::{prctl, signal::Signal},
+    unistd::{Gid, Uid, setresgid, setresuid},
 };
 use oci_spec::runtime::{Linux, Process};
 
@@ -30,35 +18,23 @@ use super::{
     capabilities::Granted,
     channel::ChildEnd,
     devices::{self, Origin, open_null},
-    executable, identity, limits, masks,
-    mounts::{self, file_type},
+    identity, masks, mounts,
     namespaces::Namespaces,
+    program::{Prepared, Program, Streams},
     rooted::{RootDir, cleaned},
     rootfs,
     sysctl::{self, HostProc},
-    terminal::{self, Terminal},
+    terminal::Terminal,
 };
 use crate::{
     bundle::Bundle,
-    failure::{Context, Failure, words},
+    failure::{Context, Failure},
     kernel::process::{close_on_exec_from, exit_now, reset_signals},
-    seccomp::{self, Filter},
+    seccomp::Filter,
 };
 
 /// As docker: the status of a container whose program the kernel would not execute.
 const NOT_EXECUTED: libc::c_int = 255;
-/// An /etc/passwd beyond this is not read further: it only costs a home directory.
-const MAX_PASSWD: u64 = 1024 * 1024;
-
-/// Where the container's standard streams go.
-pub(crate) enum Streams {
-    /// Wherever the creating process's go.
-    Inherited,
-    /// To these.
-    Given { input: OwnedFd, output: OwnedFd, error: OwnedFd },
-    /// To a terminal of the container.
-    Terminal,
-}
 
 /// Everything an init needs, prepared before the clone.
 pub(crate) struct Init<'a> {
@@ -71,13 +47,6 @@ pub(crate) struct Init<'a> {
     /// Readable once the container is to start.
     pub(crate) gate: &'a OwnedFd,
     pub(crate) streams: Streams,
-}
-
-/// What is left to do once the container is started.
-struct Prepared {
-    program: PathBuf,
-    arguments: Vec<CString>,
-    environment: Vec<CString>,
 }
 
 impl Init<'_> {
@@ -113,14 +82,18 @@ impl Init<'_> {
             Streams::Terminal => Some(Terminal::open(&root, self.process()?.console_size())?),
             _ => None,
         };
+        if let Some(terminal) = &terminal {
+            terminal.show_as_console(&root)?;
+        }
         self.hide_and_protect(&root)?;
         rootfs::pivot(&root)?;
         self.name()?;
         if let Some(parameters) = self.linux()?.sysctl() {
             sysctl::apply(parameters, self.proc)?;
         }
-        self.connect_streams(terminal)?;
-        let prepared = self.become_user(&root)?;
+        let program = self.program()?;
+        program.connect(&self.streams, terminal, &self.channel)?;
+        let prepared = program.prepare(&root)?;
         close_on_exec_from(3).context("close descriptors")?;
         prctl::set_pdeathsig(None::<Signal>).context("let go of the creating process")?;
         self.channel.ready()?;
@@ -163,63 +136,18 @@ impl Init<'_> {
         Ok(())
     }
 
-    fn connect_streams(&self, terminal: Option<Terminal>) -> Result<(), Failure> {
-        let connected = match (&self.streams, &terminal) {
-            (_, Some(Terminal { controller, peer })) => {
-                self.channel.terminal(controller)?;
-                terminal::take_control(peer).context("take control of the terminal")?;
-                connect(peer, peer, peer)
-            }
-            (Streams::Given { input, output, error }, None) => connect(input, output, error),
-            (Streams::Inherited | Streams::Terminal, None) => Ok(()),
-        };
-        connected.context("connect the standard streams")?;
-        identity::own_streams(self.process()?.user())
-    }
-
-    fn become_user(&self, root: &RootDir) -> Result<Prepared, Failure> {
-        let process = self.process()?;
-        let mut environment = process.env().clone().unwrap_or_default();
-        if executable::variable(&environment, "HOME").is_none() {
-            let passwd = read_passwd(root).unwrap_or_default();
-            let home = executable::home(&passwd, process.user().uid());
-            environment.push(format!("HOME={}", home.display()));
-        }
-        limits::apply(process.rlimits().as_deref().unwrap_or_default())?;
-        if process.no_new_privileges().unwrap_or(false) {
-            prctl::set_no_new_privs().context("set no_new_privs")?;
-        }
-        identity::assume(process.user(), &self.granted)?;
-        let mask = process.user().umask().unwrap_or(0o022);
-        nix::sys::stat::umask(Mode::from_bits_truncate(mask));
-        enter_working_directory(root, process.cwd())?;
-        let arguments = process.args().as_deref().unwrap_or_default();
-        let name = arguments.first().ok_or_else(|| Failure::other("process.args is empty; name a program to run"))?;
-        Ok(Prepared {
-            program: executable::find(name, executable::variable(&environment, "PATH"))?,
-            arguments: c_strings(arguments).context("process.args")?,
-            environment: c_strings(&environment).context("process.env")?,
-        })
-    }
-
     /// Waits to be started, and becomes the container's program.
     fn start(&self, prepared: &Prepared) {
         let mut byte = [0];
         while nix::unistd::read(self.gate, &mut byte) == Err(Errno::EINTR) {}
-        let program = prepared.program.display();
-        let Err(error) = self.execute(prepared);
+        let Err(error) = prepared.execute(self.filter.as_ref(), self.granted);
         // The container is started: what it says now goes where its output goes, as with runc.
-        writeln!(std::io::stderr(), "exec {program}: {error}").ok();
+        writeln!(std::io::stderr(), "{error}").ok();
         exit_now(NOT_EXECUTED)
     }
 
-    fn execute(&self, prepared: &Prepared) -> Result<Infallible, String> {
-        let program = CString::new(prepared.program.as_os_str().as_bytes()).map_err(|error| error.to_string())?;
-        if let Some(filter) = &self.filter {
-            seccomp::install(filter).map_err(|errno| format!("install the seccomp filter: {}", words(errno)))?;
-        }
-        self.granted.settle().map_err(|errno| format!("set capabilities: {}", words(errno)))?;
-        nix::unistd::execve(&program, &prepared.arguments, &prepared.environment).map_err(words)
+    fn program(&self) -> Result<Program<'_>, Failure> {
+        Ok(Program { process: self.process()?, granted: &self.granted })
     }
 
     fn process(&self) -> Result<&Process, Failure> {
@@ -229,38 +157,4 @@ impl Init<'_> {
     fn linux(&self) -> Result<&Linux, Failure> {
         self.bundle.linux()
     }
-}
-
-fn connect(input: impl AsFd, output: impl AsFd, error: impl AsFd) -> nix::Result<()> {
-    dup2_stdin(input)?;
-    dup2_stdout(output)?;
-    dup2_stderr(error)
-}
-
-/// Changes into `path` as the container's user. Neither a link into `/proc/*/fd` nor anything else leads outside: what
-/// the kernel cannot name below the root is refused (CVE-2024-21626).
-fn enter_working_directory(root: &RootDir, path: &Path) -> Result<(), Failure> {
-    let what = format!("chdir to cwd ({:?}) set in config.json", path.display().to_string());
-    let directory = root.open(&cleaned(path), OFlag::O_PATH | OFlag::O_DIRECTORY).context(&what)?;
-    nix::unistd::fchdir(directory).context(&what)?;
-    match nix::unistd::getcwd() {
-        Ok(current) if current.is_absolute() => Ok(()),
-        Ok(_) | Err(Errno::ENOENT) => Err(Failure::other(format!("{what}: it lies outside of the container"))),
-        Err(errno) => Err(errno).context(what),
-    }
-}
-
-fn read_passwd(root: &RootDir) -> Result<Vec<u8>, Failure> {
-    let flags = OFlag::O_RDONLY | OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
-    let file = root.open(Path::new("/etc/passwd"), flags).context("open /etc/passwd")?;
-    if file_type(&file)? != SFlag::S_IFREG {
-        return Err(Failure::other("/etc/passwd is not a file"));
-    }
-    let mut text = Vec::new();
-    File::from(file).take(MAX_PASSWD).read_to_end(&mut text).context("read /etc/passwd")?;
-    Ok(text)
-}
-
-fn c_strings(texts: &[String]) -> Result<Vec<CString>, std::ffi::NulError> {
-    texts.iter().map(|text| CString::new(text.as_bytes())).collect()
 }

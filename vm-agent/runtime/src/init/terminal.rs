@@ -23,7 +23,7 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal of the container's devpts and shows it as `/dev/console`.
+    /// Opens a terminal of the container's devpts.
     ///
     /// # Errors
     /// When `/dev/pts` is not a devpts mount, however it is disguised.
@@ -39,12 +39,20 @@ impl Terminal {
             return Err(Failure::other("the terminal is not on a devpts file system"));
         }
         if let Some(size) = size {
-            resize(&controller, size).context("size of the terminal")?;
+            let cells = |count: u64| u16::try_from(count).unwrap_or(u16::MAX);
+            resize(&controller, cells(size.height()), cells(size.width())).context("size of the terminal")?;
         }
-        let console = clone_tree(&peer, Path::new(""), Reach::Mount).context("copy the terminal")?;
-        attach(console, root.make_file(Path::new("/dev/console")).context("create /dev/console")?)
-            .context("attach /dev/console")?;
         Ok(Self { controller, peer })
+    }
+
+    /// Shows it as the container's `/dev/console`.
+    ///
+    /// # Errors
+    /// When there is no place for it.
+    pub(super) fn show_as_console(&self, root: &RootDir) -> Result<(), Failure> {
+        let console = clone_tree(&self.peer, Path::new(""), Reach::Mount).context("copy the terminal")?;
+        attach(console, root.make_file(Path::new("/dev/console")).context("create /dev/console")?)
+            .context("attach /dev/console")
     }
 }
 
@@ -72,10 +80,11 @@ fn peer_of(controller: &OwnedFd) -> nix::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
+/// Gives the terminal this size; its processes hear of it by SIGWINCH.
 #[expect(unsafe_code, reason = "an ioctl")]
-fn resize(controller: &OwnedFd, size: ConsoleSize) -> nix::Result<()> {
-    let cells = |count: u64| u16::try_from(count).unwrap_or(u16::MAX);
-    let size = libc::winsize { ws_row: cells(size.height()), ws_col: cells(size.width()), ws_xpixel: 0, ws_ypixel: 0 };
+pub(crate) fn resize(controller: impl AsFd, rows: u16, columns: u16) -> nix::Result<()> {
+    let size = libc::winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+    let controller = controller.as_fd().as_raw_fd();
     // SAFETY: TIOCSWINSZ reads one `winsize`, which lives across the call.
-    Errno::result(unsafe { libc::ioctl(controller.as_raw_fd(), libc::TIOCSWINSZ, &raw const size) }).map(drop)
+    Errno::result(unsafe { libc::ioctl(controller, libc::TIOCSWINSZ, &raw const size) }).map(drop)
 }

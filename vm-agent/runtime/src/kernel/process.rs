@@ -45,10 +45,30 @@ pub(crate) fn close_on_exec_from(first: RawFd) -> nix::Result<()> {
     close_range(first, CLOSE_RANGE_CLOEXEC)
 }
 
+/// Closes every descriptor from 3 on that is not in `kept`. What owned one of them must not be used or dropped later:
+/// this is for a process that ends in an exec.
+pub(crate) fn close_all_but(mut kept: Vec<RawFd>) -> nix::Result<()> {
+    kept.retain(|descriptor| *descriptor > 2);
+    kept.sort_unstable();
+    let mut first = 3;
+    for descriptor in kept {
+        if descriptor > first {
+            close_between(first, descriptor - 1, 0)?;
+        }
+        first = descriptor + 1;
+    }
+    close_range(first, 0)
+}
+
 fn close_range(first: RawFd, flags: c_uint) -> nix::Result<()> {
-    let first = c_uint::try_from(first).map_err(|_| Errno::EINVAL)?;
+    close_between(first, RawFd::MAX, flags)
+}
+
+fn close_between(first: RawFd, last: RawFd, flags: c_uint) -> nix::Result<()> {
+    let bound = |descriptor| c_uint::try_from(descriptor).map_err(|_| Errno::EINVAL);
+    let (first, last) = (bound(first)?, bound(last)?);
     // SAFETY: integers only. Callers close nothing they still use through an owning type: see the call sites.
-    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, c_uint::MAX, flags) }).map(drop)
+    Errno::result(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }
 
 /// A descriptor for process `pid`.

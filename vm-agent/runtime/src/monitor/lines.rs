@@ -35,6 +35,11 @@ impl Lines {
         }
     }
 
+    /// The beginning of a line that is not logged yet.
+    pub(super) fn pending(&self) -> &[u8] {
+        &self.pending
+    }
+
     /// Hands what is left to `sink`: the last line, when it has no newline.
     pub(super) fn finish(&mut self, mut sink: impl FnMut(&[u8])) {
         if !self.pending.is_empty() {

@@ -1,19 +1,18 @@
 //! The monitor: one small process per container that holds its streams, keeps its log, and records its end. It outlives
-//! the engine, and ends with the container.
+//! the engine, and ends with the container. What is executed in a container besides has a monitor of its own.
 
 mod announcement;
+mod client;
 mod exit;
+mod input;
 mod lines;
 mod log;
+mod serve;
 mod socket;
 mod streams;
 mod watch;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, path::Path, process::ExitCode};
 
 use nix::{
     sys::{
@@ -24,40 +23,80 @@ use nix::{
     unistd::setsid,
 };
 
+use self::watch::{Held, Watch};
 use crate::{
-    bundle::Bundle,
-    container::{ContainerId, Store, create},
+    bundle::{Bundle, load_process},
+    container::{ContainerId, Store, create, exec},
     failure::{Context, Failure},
+    init::Streams,
 };
 
 /// Creates container `id` from the bundle at `directory`, says on standard output how that went, and stays until the
-/// container has ended. Its output goes to `log`.
+/// container has ended. Its output goes to `log`; with `open_input` clients may write to its standard input.
 ///
 /// # Errors
 /// What keeps the monitor itself from working once the container exists; a container that cannot be made has been
 /// announced and ends in [`ExitCode::FAILURE`].
-pub(crate) fn monitor(store: &Store, id: &ContainerId, directory: &Path, log: &Path) -> Result<ExitCode, Failure> {
-    let watch = begin(store, id, directory, log);
+pub(crate) fn monitor(
+    store: &Store,
+    id: &ContainerId,
+    directory: &Path,
+    log: &Path,
+    open_input: bool,
+) -> Result<ExitCode, Failure> {
+    stay(begin(store, id, directory, log, open_input))
+}
+
+/// Creates the process that `directory/process.json` describes in container `id`, says on standard output how that
+/// went, and stays until it has ended. It runs once a client sends `start`; its output goes to attached clients only.
+///
+/// # Errors
+/// As [`monitor`].
+pub(crate) fn monitor_exec(
+    store: &Store,
+    id: &ContainerId,
+    directory: &Path,
+    open_input: bool,
+) -> Result<ExitCode, Failure> {
+    stay(begin_exec(store, id, directory, open_input))
+}
+
+fn stay(watch: Result<Watch, Failure>) -> Result<ExitCode, Failure> {
     announcement::announce(&watch)?;
     let Ok(watch) = watch else { return Ok(ExitCode::FAILURE) };
     watch.run()?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn begin(store: &Store, id: &ContainerId, directory: &Path, log: &Path) -> Result<watch::Watch, Failure> {
+fn begin(store: &Store, id: &ContainerId, directory: &Path, log: &Path, open_input: bool) -> Result<Watch, Failure> {
     let children = detach()?;
     let bundle = Bundle::load(directory)?;
     let log = log::Log::open(log)?;
     let socket = socket::Socket::bind(&bundle.directory)?;
-    let (streams, ends) = if bundle.wants_terminal()? {
-        (crate::init::Streams::Terminal, None)
-    } else {
-        let (given, ends) = streams::pipes()?;
-        (given, Some(ends))
-    };
-    let created = create(store, id, &bundle, streams).inspect_err(|_| socket.unlink())?;
-    let directory: PathBuf = bundle.directory;
-    watch::Watch::new(created, ends, children, socket, log, directory)
+    let (streams, ends) = connect(bundle.wants_terminal()?, open_input)?;
+    let mut created = create(store, id, &bundle, streams).inspect_err(|_| socket.unlink())?;
+    let (streams, input) = streams::hold(ends, created.terminal.take(), open_input)?;
+    let directory = bundle.directory;
+    Watch::new(Held { created, starter: None, streams, input, children, socket, log: Some(log), directory })
+}
+
+fn begin_exec(store: &Store, id: &ContainerId, directory: &Path, open_input: bool) -> Result<Watch, Failure> {
+    let children = detach()?;
+    let process = load_process(&directory.join("process.json"))?;
+    let socket = socket::Socket::bind(directory)?;
+    let (streams, ends) = connect(process.terminal().unwrap_or(false), open_input)?;
+    let (mut created, starter) = exec(store, id, &process, streams).inspect_err(|_| socket.unlink())?;
+    let (streams, input) = streams::hold(ends, created.terminal.take(), open_input)?;
+    let (directory, starter) = (directory.to_owned(), Some(starter));
+    Watch::new(Held { created, starter, streams, input, children, socket, log: None, directory })
+}
+
+fn connect(terminal: bool, open_input: bool) -> Result<(Streams, Option<streams::Ends>), Failure> {
+    if terminal {
+        return Ok((Streams::Terminal, None));
+    }
+    let (given, ends) = streams::pipes(open_input)?;
+    Ok((given, Some(ends)))
 }
 
 /// Leaves the engine's session, process group and cgroup, so that nothing meant for the engine ends the monitor.

@@ -13,6 +13,7 @@ use nix::{
 };
 
 use super::{
+    input::Input,
     lines::Lines,
     log::{Log, Source},
 };
@@ -22,18 +23,50 @@ use crate::{
     init::{Streams, open_null},
 };
 
-/// The reading ends of a container's output and error.
+/// The monitor's ends of a container's standard streams.
 pub(super) struct Ends {
+    /// `None` when the container's input is empty.
+    input: Option<OwnedFd>,
     output: OwnedFd,
     error: OwnedFd,
 }
 
-/// Pipes for a container without a terminal; its input is empty.
-pub(super) fn pipes() -> Result<(Streams, Ends), Failure> {
-    let (output, output_of_container) = pipe2(OFlag::O_CLOEXEC).context("create a pipe")?;
-    let (error, error_of_container) = pipe2(OFlag::O_CLOEXEC).context("create a pipe")?;
-    let given = Streams::Given { input: open_null()?, output: output_of_container, error: error_of_container };
-    Ok((given, Ends { output, error }))
+/// Pipes for a container without a terminal; without `open_input` its input is empty.
+pub(super) fn pipes(open_input: bool) -> Result<(Streams, Ends), Failure> {
+    let pipe = || pipe2(OFlag::O_CLOEXEC).context("create a pipe");
+    let (output, output_of_container) = pipe()?;
+    let (error, error_of_container) = pipe()?;
+    let (input_of_container, input) = match open_input {
+        true => pipe().map(|(of_container, input)| (of_container, Some(input)))?,
+        false => (open_null()?, None),
+    };
+    let given = Streams::Given { input: input_of_container, output: output_of_container, error: error_of_container };
+    Ok((given, Ends { input, output, error }))
+}
+
+/// The monitor's ends as it works with them: those of pipes, or the one of a terminal.
+pub(super) fn hold(
+    ends: Option<Ends>,
+    terminal: Option<OwnedFd>,
+    open_input: bool,
+) -> Result<(Vec<Stream>, Option<Input>), Failure> {
+    let mut streams = Vec::new();
+    let mut input = None;
+    if let Some(terminal) = terminal {
+        // What is written to a terminal takes the way its output comes from.
+        let way_in = open_input.then(|| terminal.try_clone()).transpose().context("copy the terminal")?;
+        input = way_in.map(|descriptor| Input::new(descriptor, true));
+        streams.push(Stream::new(terminal, Source::Output, true)?);
+    }
+    if let Some(ends) = ends {
+        if let Some(descriptor) = ends.input {
+            fcntl(&descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("prepare a stream")?;
+            input = Some(Input::new(descriptor, false));
+        }
+        streams.push(Stream::new(ends.output, Source::Output, false)?);
+        streams.push(Stream::new(ends.error, Source::Error, false)?);
+    }
+    Ok((streams, input))
 }
 
 /// One stream being read.
@@ -55,29 +88,31 @@ pub(super) enum Progress {
 }
 
 impl Stream {
-    /// The streams of `ends`, or the one of `terminal`.
-    pub(super) fn all(ends: Option<Ends>, terminal: Option<OwnedFd>) -> Result<Vec<Self>, Failure> {
-        let stream = |descriptor, source, is_terminal| Self::new(descriptor, source, is_terminal);
-        let terminal = terminal.map(|terminal| stream(terminal, Source::Output, true));
-        let pipes = ends.map(|ends| [(ends.output, Source::Output), (ends.error, Source::Error)]);
-        let pipes = pipes.into_iter().flatten().map(|(descriptor, source)| stream(descriptor, source, false));
-        terminal.into_iter().chain(pipes).collect()
-    }
-
     fn new(descriptor: OwnedFd, source: Source, is_terminal: bool) -> Result<Self, Failure> {
         fcntl(&descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("prepare a stream")?;
         Ok(Self { file: descriptor.into(), source, is_terminal, lines: Lines::default() })
     }
 
-    /// Reads once, into `log` by way of `buffer`.
-    pub(super) fn read(&mut self, buffer: &mut [u8], log: &mut Log) -> Result<(usize, Progress), Failure> {
+    /// Which stream it is.
+    pub(super) fn source(&self) -> Source {
+        self.source
+    }
+
+    /// Whether it is a terminal's.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.is_terminal
+    }
+
+    /// What has been read and is not logged yet: the beginning of a line.
+    pub(super) fn pending(&self) -> &[u8] {
+        self.lines.pending()
+    }
+
+    /// Reads once into `buffer`.
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<(usize, Progress), Failure> {
         match self.file.read(buffer) {
             Ok(0) => Ok((0, Progress::Ended)),
-            Ok(length) => {
-                let (now, source) = (clock::now(), self.source);
-                self.lines.push(&buffer[..length], |piece| log.append(source, piece, &now));
-                Ok((length, Progress::Open))
-            }
+            Ok(length) => Ok((length, Progress::Open)),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 Ok((0, Progress::Open))
             }
@@ -87,26 +122,22 @@ impl Stream {
         }
     }
 
-    /// Reads what the container wrote before it ended. Others may hold the other end and write for ever: of a pipe only
-    /// what is in it now is taken, and a terminal is given up once `may_wait` says so.
-    pub(super) fn drain(
-        &mut self,
-        buffer: &mut [u8],
-        log: &mut Log,
-        mut may_wait: impl FnMut(BorrowedFd<'_>) -> bool,
-    ) -> Result<(), Failure> {
-        let mut left = if self.is_terminal { usize::MAX } else { readable(&self.file).context("inspect a stream")? };
-        while left > 0 {
-            let limit = buffer.len().min(left);
-            match self.read(&mut buffer[..limit], log)? {
-                (_, Progress::Ended) => break,
-                (0, Progress::Open) if !self.is_terminal || !may_wait(self.file.as_fd()) => break,
-                (length, Progress::Open) => left -= length,
-            }
-        }
+    /// Logs `output`, which was just read from it.
+    pub(super) fn log(&mut self, output: &[u8], log: &mut Log) {
+        let (now, source) = (clock::now(), self.source);
+        self.lines.push(output, |piece| log.append(source, piece, &now));
+    }
+
+    /// Logs the last line, when it has no newline.
+    pub(super) fn finish(&mut self, log: &mut Log) {
         let (now, source) = (clock::now(), self.source);
         self.lines.finish(|piece| log.append(source, piece, &now));
-        Ok(())
+    }
+
+    /// How much may still be read once the process has ended. Others may hold the other end and write for ever: of a
+    /// pipe only what is in it now is taken.
+    pub(super) fn last_words(&self) -> Result<usize, Failure> {
+        if self.is_terminal { Ok(usize::MAX) } else { readable(&self.file).context("inspect a stream") }
     }
 }
 

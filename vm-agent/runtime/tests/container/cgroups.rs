@@ -111,3 +111,29 @@ fn without_cgroup_v2_a_path_is_an_error_that_says_what_to_do() {
         .with(|spec| spec["linux"]["cgroupsPath"] = json!("/berth/x"));
     assert_eq!(fixture.refused()["message"], "cgroup v2 is not mounted at /sys/fs/cgroup; mount it");
 }
+
+#[test]
+fn what_is_executed_in_a_container_is_in_its_cgroup_even_when_that_is_divided() {
+    let (fixture, path) = in_cgroup("sleep 1000");
+    let (mut monitor, announcement) = fixture.monitor();
+    fixture.succeed(&["start", &fixture.id]);
+    let mut process = fixture.spec["process"].clone();
+    process["args"] = json!(["grep", "^0:", "/proc/self/cgroup"]);
+    let file = fixture.path().join("process.json");
+    fs::write(&file, process.to_string()).unwrap();
+    let exec = || fixture.succeed(&["exec", "--process", file.to_str().unwrap(), &fixture.id]);
+    assert_eq!(exec(), "0::/\n");
+    // As an init with services does it: a cgroup with controllers for its children holds no processes of its own.
+    let pid = &announcement["created"]["pid"];
+    let divide = format!(
+        "{CGROUP2} && cd /sys/fs/cgroup{path} && mkdir part && echo {pid} > part/cgroup.procs && \
+         for c in $(cat cgroup.controllers); do echo +$c; done > cgroup.subtree_control"
+    );
+    let status = std::process::Command::new("unshare").args(["--mount", "sh", "-c", &divide]).status().unwrap();
+    assert!(status.success());
+    let inside = exec();
+    assert!(inside == "0::/part\n" || inside == "0::/\n", "{inside}");
+    fixture.succeed(&["delete", "--force", &fixture.id]);
+    monitor.wait().unwrap();
+    assert_eq!(processes(&path), None);
+}

@@ -156,8 +156,13 @@ impl Fixture {
 
     /// Starts the monitor, and returns it with its announcement.
     pub(crate) fn monitor(&self) -> (Child, Value) {
+        self.monitor_with(&[])
+    }
+
+    /// As [`Fixture::monitor`], with more options.
+    pub(crate) fn monitor_with(&self, options: &[&str]) -> (Child, Value) {
         self.write_config();
-        let mut monitor = self.monitor_command().stdout(Stdio::piped()).spawn().unwrap();
+        let mut monitor = self.monitor_command().args(options).stdout(Stdio::piped()).spawn().unwrap();
         let mut announcement = String::new();
         monitor.stdout.take().unwrap().read_to_string(&mut announcement).unwrap();
         assert_eq!(announcement.lines().count(), 1, "{announcement}");

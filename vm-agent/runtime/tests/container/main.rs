@@ -5,9 +5,11 @@
 
 mod attacks;
 mod cgroups;
+mod exec;
 mod fixture;
 mod identity;
 mod isolation;
 mod lifecycle;
 mod monitored;
 mod mounts;
+mod streams;
