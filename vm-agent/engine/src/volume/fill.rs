@@ -26,7 +26,11 @@ const MARK: &str = "filling";
 /// already, or there is no such directory. A mark beside `volume` says while it goes on: what a copy left that was
 /// interrupted is removed by the next.
 pub(crate) fn fill(root: &Rootfs, source: &str, volume: &Path) -> io::Result<()> {
-    let Some(from) = root.dir(source)? else { return Ok(()) };
+    let from = match root.dir(source) {
+        Ok(from) => from,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
+        Err(e) => return Err(e.into()),
+    };
     let mark = volume.with_file_name(MARK);
     let to = open_dir(CWD, volume.as_os_str().as_encoded_bytes())?;
     if mark.try_exists()? {
