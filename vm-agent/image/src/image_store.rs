@@ -1,9 +1,9 @@
 //! The facade.
 
 use crate::{
-    Credentials, Image, ImageError, ImageId, Platform, Progress, Reference, Result, Snapshot, StoreConfig,
+    Commit, Credentials, Image, ImageError, ImageId, Platform, Progress, Reference, Result, Snapshot, StoreConfig,
     assemble::blocking,
-    load,
+    commit, load,
     pull::{Pull, now},
     registry::Client,
     snapshot,
@@ -216,6 +216,16 @@ impl ImageStore {
             store.let_go(&container)
         })
         .await
+    }
+
+    /// Makes an image of what a container changed, on top of the layers that it holds. When it returns, the image is
+    /// durable.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`], [`ImageError::Database`]; [`ImageError::Malformed`] for files that no layer can hold.
+    pub async fn commit(&self, commit: Commit) -> Result<Image> {
+        let id = Box::pin(commit::commit(self.store.clone(), self.turns.clone(), commit)).await?;
+        self.work(move |store| store.image(&id)?.ok_or_else(|| ImageError::NoSuchImage(id.to_string()))).await
     }
 
     /// The containers that have a snapshot, so that the engine can release those it does not know.

@@ -5,6 +5,8 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod assemble;
+mod changes;
+mod commit;
 mod config;
 mod digest;
 mod erase;
@@ -14,6 +16,7 @@ mod image_store;
 mod layer;
 mod load;
 mod manifest;
+mod pack;
 mod platform;
 mod progress;
 mod pull;
@@ -25,12 +28,17 @@ mod store;
 mod turns;
 mod unpack;
 
+pub use changes::{Change, ChangeKind};
+pub use commit::Commit;
 pub use config::{Credentials, NetworkConfig, StoreConfig};
 pub use digest::{Digest, InvalidDigest};
 pub use error::{ErrorKind, ImageError, Result};
 pub use image::{ContainerDefaults, Healthcheck, History, Image, ImageConfig, ImageId, Layer, RootFs};
 pub use image_store::{ImageStore, ImageUse, Loaded, Removal};
+pub use pack::{PackError, Packing, mount_of, pack, pack_one};
 pub use platform::{InvalidPlatform, Platform};
 pub use progress::{LayerProgress, Progress, PullEvent, PullStatus};
 pub use reference::{InvalidReference, Reference};
+pub use rooted::Root;
 pub use snapshot::Snapshot;
+pub use unpack::{ExtractError, Extraction, extract, is_kernels};

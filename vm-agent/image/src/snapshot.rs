@@ -10,6 +10,7 @@ use crate::{
 };
 use std::{
     fs::{DirBuilder, Permissions},
+    os::fd::OwnedFd,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
@@ -32,6 +33,23 @@ impl Snapshot {
     /// [`ImageError::Io`](crate::ImageError::Io) with the kernel's own words.
     pub fn mount(&self, target: &Path) -> Result<()> {
         overlay::mount(self, target)
+    }
+
+    /// The snapshot as a mount that no namespace has: it goes with the last descriptor of it. It must not be mounted
+    /// elsewhere at the same time. Blocks.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`](crate::ImageError::Io) with the kernel's own words.
+    pub fn detached(&self) -> Result<OwnedFd> {
+        overlay::detached(self).at("mount overlay of", &self.upper)
+    }
+
+    /// What its layers show, without what was changed. Blocks.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`](crate::ImageError::Io) with the kernel's own words.
+    pub fn layers(&self) -> Result<OwnedFd> {
+        overlay::layers(self).at("mount the layers below", &self.upper)
     }
 
     /// Unmounts what [`Snapshot::mount`] mounted; nothing mounted there is fine.

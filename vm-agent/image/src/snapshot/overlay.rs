@@ -4,7 +4,7 @@
 use super::Snapshot;
 use crate::{Result, error::IoContext as _};
 use rustix::{
-    fs::{CWD, OFlags},
+    fs::{CWD, Mode, OFlags},
     io::Errno,
     mount::{
         FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, UnmountFlags, fsconfig_create, fsconfig_set_string,
@@ -13,7 +13,7 @@ use rustix::{
 };
 use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 pub(super) fn mount(snapshot: &Snapshot, target: &Path) -> Result<()> {
@@ -28,7 +28,22 @@ pub(super) fn unmount(target: &Path) -> Result<()> {
     }
 }
 
-fn detached(snapshot: &Snapshot) -> std::io::Result<OwnedFd> {
+/// What a container's snapshot shows, in no mount namespace: it goes with the last descriptor.
+pub(super) fn detached(snapshot: &Snapshot) -> std::io::Result<OwnedFd> {
+    let changes = [("upperdir", snapshot.upper.as_path()), ("workdir", &snapshot.work)];
+    build(&snapshot.lower, &changes)
+}
+
+/// What the layers show, without the writable directory.
+pub(super) fn layers(snapshot: &Snapshot) -> std::io::Result<OwnedFd> {
+    match snapshot.lower.as_slice() {
+        // Overlayfs wants two at least when nothing is above.
+        [only] => Ok(rustix::fs::openat(CWD, only, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?),
+        lower => build(lower, &[]),
+    }
+}
+
+fn build(lower: &[PathBuf], changes: &[(&str, &Path)]) -> std::io::Result<OwnedFd> {
     let fs = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)?;
     let set = |key: &str, value: &Path| {
         let set = fsconfig_set_string(fs.as_fd(), key, value);
@@ -36,11 +51,15 @@ fn detached(snapshot: &Snapshot) -> std::io::Result<OwnedFd> {
     };
     // Shown as the source in mountinfo, where tools look for docker's word.
     set("source", Path::new("overlay"))?;
-    for lower in &snapshot.lower {
+    for lower in lower {
         set("lowerdir+", lower)?;
     }
-    set("upperdir", &snapshot.upper)?;
-    set("workdir", &snapshot.work)?;
+    for (key, path) in changes {
+        set(key, path)?;
+    }
+    // The upper directory must hold whole files in their own places, since layers are made of it.
+    set("metacopy", Path::new("off"))?;
+    set("redirect_dir", Path::new("off"))?;
     // Inode indexes tie an upper directory to one mount for ever; a container mounts its own again and again.
     set("index", Path::new("off"))?;
     fsconfig_create(fs.as_fd()).map_err(|errno| with_log(fs.as_fd(), errno, ""))?;

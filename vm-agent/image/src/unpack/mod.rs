@@ -3,8 +3,11 @@
 
 pub(crate) mod compression;
 pub(crate) mod entries;
+mod extract;
+mod make;
 mod tree;
 
+pub use extract::{ExtractError, Extraction, extract, is_kernels};
 use std::{collections::BTreeSet, io::BufRead, path::Path};
 pub(crate) use tree::inherit;
 

@@ -3,6 +3,7 @@
 use super::{
     UnpackError, Unpacked,
     entries::{Entries, Entry, EntryKind},
+    make::{self, attributes, failed, kept, open_dir, refused, shown},
 };
 use crate::{
     erase::erase_at,
@@ -10,16 +11,15 @@ use crate::{
 };
 use rustix::{
     fs::{
-        AtFlags, FileType, Gid, Mode, OFlags, Stat, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown,
-        fsetxattr, fstat, futimens, linkat, makedev, mkdirat, mknodat, openat, statat, symlinkat, unlinkat, utimensat,
+        AtFlags, FileType, Gid, Mode, Stat, Timestamps, Uid, XattrFlags, fchmod, fchown, fsetxattr, fstat, futimens,
+        linkat, mkdirat, mknodat, statat, unlinkat,
     },
     io::Errno,
 };
 use std::{
     collections::BTreeSet,
-    fs::File,
-    io::{BufRead, Write as _},
-    os::fd::{AsFd, OwnedFd},
+    io::BufRead,
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
 
@@ -49,7 +49,7 @@ struct Parent {
 
 impl Tree {
     pub(super) fn open(root: &Path) -> Result<Self, UnpackError> {
-        let root = Root::open(root).map_err(|e| UnpackError::Write(e.into()))?;
+        let root = Root::open(root).map_err(UnpackError::Write)?;
         Ok(Self { root, parent: None, out: Unpacked::default() })
     }
 
@@ -82,7 +82,7 @@ impl Tree {
         match entry.kind {
             EntryKind::File => self.file(&path, name, entry, entries),
             EntryKind::HardLink => self.hard_link(&path, name, entry),
-            _ => self.special(&path, name, entry),
+            _ => make::special(self.dir(), name, entry).map_err(|e| failed(&path, e)),
         }
     }
 
@@ -155,12 +155,9 @@ impl Tree {
         entry: &Entry,
         entries: &mut Entries<R>,
     ) -> Result<(), UnpackError> {
-        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(self.dir(), name, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed(path, e))?;
-        let mut file = File::from(file);
-        entries.copy(|piece| file.write_all(piece))?;
+        make::file(self.dir(), name, path, entry, entries)?;
         self.out.size = self.out.size.saturating_add(entry.size);
-        attributes(&file, entry).map_err(|e| failed(path, e))
+        Ok(())
     }
 
     fn hard_link(&mut self, path: &[u8], name: &[u8], entry: &Entry) -> Result<(), UnpackError> {
@@ -173,28 +170,6 @@ impl Tree {
         };
         let target_dir = self.root.dir(above).map_err(fail)?;
         linkat(&target_dir, target_name, self.dir(), name, AtFlags::empty()).map_err(fail)
-    }
-
-    /// Links, devices and pipes: they have no descriptor to act on, and no attributes beyond owner, mode and time.
-    fn special(&mut self, path: &[u8], name: &[u8], entry: &Entry) -> Result<(), UnpackError> {
-        let fail = |errno| failed(path, errno);
-        let node = |kind| {
-            let device = makedev(entry.device.0, entry.device.1);
-            mknodat(self.dir(), name, kind, Mode::RUSR | Mode::WUSR, device).map_err(fail)
-        };
-        match entry.kind {
-            EntryKind::Symlink => symlinkat(&entry.link[..], self.dir(), name).map_err(fail)?,
-            EntryKind::CharDevice => node(FileType::CharacterDevice)?,
-            EntryKind::BlockDevice => node(FileType::BlockDevice)?,
-            _ => node(FileType::Fifo)?,
-        }
-        let (uid, gid) = owner(entry);
-        chownat(self.dir(), name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
-        if entry.kind != EntryKind::Symlink {
-            let mode = Mode::from_raw_mode(entry.mode);
-            rustix::fs::chmodat(self.dir(), name, mode, AtFlags::empty()).map_err(fail)?;
-        }
-        utimensat(self.dir(), name, &times(entry.mtime), AtFlags::SYMLINK_NOFOLLOW).map_err(fail)
     }
 
     /// Makes `above` the current parent, creating what is missing of it.
@@ -279,62 +254,10 @@ pub(crate) fn inherit(root: &Path, implicit: &BTreeSet<Vec<u8>>, below: &[PathBu
     Ok(())
 }
 
-fn open_dir(parent: &OwnedFd, name: &[u8]) -> Result<OwnedFd, Errno> {
-    openat(parent, name, OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
-}
-
 fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
 fn set_opaque(dir: &OwnedFd) -> Result<(), Errno> {
     fsetxattr(dir, c"trusted.overlay.opaque", b"y", XattrFlags::empty())
-}
-
-/// Owner before mode and capabilities, since the kernel drops set-user-id bits and capabilities with a change of owner;
-/// time last.
-fn attributes(fd: impl AsFd, entry: &Entry) -> Result<(), Errno> {
-    let (uid, gid) = owner(entry);
-    fchown(&fd, Some(uid), Some(gid))?;
-    fchmod(&fd, Mode::from_raw_mode(entry.mode))?;
-    for (name, value) in &entry.xattrs {
-        // `trusted.overlay.*` in an archive would redirect overlayfs; labels of another system's policy mean nothing.
-        let wanted =
-            name.starts_with(b"user.") || name == b"security.capability" || name.starts_with(b"system.posix_acl_");
-        if !wanted {
-            continue;
-        }
-        match fsetxattr(&fd, &name[..], value, XattrFlags::empty()) {
-            Ok(()) | Err(Errno::NOTSUP) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    futimens(&fd, &times(entry.mtime))
-}
-
-fn owner(entry: &Entry) -> (Uid, Gid) {
-    (Uid::from_raw(entry.uid), Gid::from_raw(entry.gid))
-}
-
-fn times((tv_sec, nanos): (i64, u32)) -> Timestamps {
-    let time = Timespec { tv_sec, tv_nsec: nanos.into() };
-    Timestamps { last_access: time, last_modification: time }
-}
-
-fn kept(stat: &Stat) -> Timestamps {
-    let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
-    times((stat.st_mtime, nanos))
-}
-
-fn shown(path: &[u8]) -> String {
-    let text: String = String::from_utf8_lossy(path).chars().take(300).collect();
-    text.escape_debug().to_string()
-}
-
-fn refused(path: &[u8], why: &str) -> UnpackError {
-    UnpackError::Entry { path: shown(path), why: why.to_owned() }
-}
-
-fn failed(path: &[u8], errno: Errno) -> UnpackError {
-    UnpackError::System { path: shown(path), source: errno.into() }
 }

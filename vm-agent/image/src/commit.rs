@@ -1,0 +1,128 @@
+//! An image from what a container changed.
+
+use crate::{
+    Digest, History, ImageConfig, ImageError, ImageId, Reference, Result, Snapshot,
+    assemble::{Assembly, Open, Plan, Source, blocking, plans},
+    digest::Hasher,
+    error::IoContext as _,
+    pack::{PackError, Packing, pack},
+    pull::now,
+    store::{NewImage, Scratch, Store},
+    turns::Turns,
+};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    io::{self, BufReader, BufWriter, Write},
+    path::Path,
+    sync::Arc,
+};
+
+/// An image to be made of a container.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The container's files; nothing of it may change meanwhile, for the image to make sense.
+    pub snapshot: Snapshot,
+    /// The image below, with what the new one says of itself; its layers and history are added to.
+    pub config: ImageConfig,
+    /// How the new layer came about.
+    pub history: History,
+    /// Paths that are left out where nothing is below them: see [`Snapshot::changes`].
+    pub stubs: BTreeSet<Vec<u8>>,
+    /// The name it gets.
+    pub name: Option<Reference>,
+}
+
+/// Makes the image. When it returns, the image is durable; what fails leaves nothing.
+pub(crate) async fn commit(store: Arc<Store>, turns: Arc<Turns>, commit: Commit) -> Result<ImageId> {
+    let Commit { snapshot, mut config, mut history, stubs, name } = commit;
+    let scratch = Arc::new(store.layout.scratch()?);
+    let packed = {
+        let scratch = scratch.clone();
+        blocking(move || pack_upper(&snapshot, stubs, &scratch)).await?
+    };
+    let mut blobs = vec![None; config.rootfs.diff_ids.len()];
+    match packed {
+        Some((diff_id, size)) => {
+            config.rootfs.diff_ids.push(diff_id);
+            blobs.push(Some((diff_id, size)));
+        }
+        None => history.empty_layer = true,
+    }
+    config.rootfs.kind = "layers".to_owned();
+    config.history.push(history);
+    let json = serde_json::to_vec(&config)
+        .map_err(|e| ImageError::Internal(format!("the new image's configuration cannot be written: {e}")))?;
+    let plans: Vec<Plan> = plans("the new image", &config, &blobs)?;
+    let top = plans.last().map(|plan| plan.chain_id);
+    let own = plans.len();
+    let path = scratch.path().join("layer");
+    let open: Open = Arc::new(move |at| {
+        let (path, missing) = (path.clone(), at + 1 != own);
+        Box::pin(blocking(move || {
+            if missing {
+                let why = "a layer of the container's image is not stored any more; pull the image again";
+                return Err(ImageError::Malformed(why.to_owned()));
+            }
+            let file = File::open(&path).at("open", &path)?;
+            Ok(Source { reader: Box::new(BufReader::with_capacity(256 << 10, file)), feeder: None })
+        }))
+    });
+    let assembly = Assembly { store, turns, open, report: Arc::new(|_, _| {}) };
+    let names = name.into_iter().collect();
+    let id = assembly.run(plans, move |store| {
+        let image = NewImage { config: &json, manifests: vec![], top, names, now: now() };
+        Ok(store.commit_image(&image)?.0)
+    });
+    let id = id.await?;
+    drop(scratch);
+    Ok(id)
+}
+
+/// Writes the layer's archive; its digest and size, or `None` when nothing was changed.
+fn pack_upper(snapshot: &Snapshot, stubs: BTreeSet<Vec<u8>>, scratch: &Scratch) -> Result<Option<(Digest, u64)>> {
+    let upper = &snapshot.upper;
+    let top = openat(CWD, upper, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
+    let top = top.at("open", upper)?;
+    let path = scratch.path().join("layer");
+    let file = BufWriter::with_capacity(256 << 10, File::create_new(&path).at("create", &path)?);
+    let mut out = Hashed { out: file, hasher: Hasher::default(), size: 0 };
+    let how = Packing { layer: true, stubs, ..Packing::default() };
+    let entries = pack(&top, &how, &mut out).map_err(|error| told(error, &path))?;
+    let Hashed { mut out, hasher, size } = out;
+    out.flush().at("write", &path)?;
+    Ok((entries > 0).then(|| (hasher.finish(), size)))
+}
+
+fn told(error: PackError, path: &Path) -> ImageError {
+    match error {
+        PackError::Write(source) => ImageError::Io { doing: "write", path: path.to_owned(), source },
+        PackError::Read { path, source } => ImageError::Io { doing: "read the container's", path: path.into(), source },
+        other => ImageError::Malformed(other.to_string()),
+    }
+}
+
+struct Hashed<W> {
+    out: W,
+    hasher: Hasher,
+    size: u64,
+}
+
+impl<W: Write> Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
