@@ -28,6 +28,9 @@ pub(crate) enum Verb {
     Kill { id: ContainerId, signal: SignalNumber, all: bool },
     Delete { id: ContainerId, force: bool },
     Exec { id: ContainerId, process: PathBuf, pid_file: Option<PathBuf>, console_socket: Option<PathBuf>, detach: bool },
+    Pause { id: ContainerId },
+    Resume { id: ContainerId },
+    Update { id: ContainerId, resources: PathBuf },
     Features,
     Monitor { id: ContainerId, bundle: PathBuf, log: PathBuf, open_input: bool },
     MonitorExec { id: ContainerId, directory: PathBuf, open_input: bool },
@@ -75,6 +78,14 @@ impl Invocation {
                     error_log,
                 )
             }
+            "pause" => (Verb::Pause { id: arguments.id()? }, error_log),
+            "resume" => (Verb::Resume { id: arguments.id()? }, error_log),
+            "update" => {
+                let file = arguments.value("resources");
+                let resources =
+                    file.ok_or_else(|| Failure::other("update needs --resources FILE (- is standard input)"))?;
+                (Verb::Update { id: arguments.id()?, resources: resources.into() }, error_log)
+            }
             "features" => (Verb::Features, error_log),
             "monitor" => {
                 let log = error_log.ok_or_else(|| Failure::other("monitor needs --log FILE"))?;
@@ -95,10 +106,11 @@ impl Invocation {
     }
 }
 
-const USAGE: &str = "use one of: create, start, state, kill, delete, exec, features, monitor, monitor-exec";
+const USAGE: &str =
+    "use one of: create, start, state, kill, delete, exec, pause, resume, update, features, monitor, monitor-exec";
 
 /// Options that take a value; those of runc's that change nothing here are accepted and passed over.
-const VALUED: [&str; 7] = ["root", "log", "log-format", "bundle", "pid-file", "console-socket", "process"];
+const VALUED: [&str; 8] = ["root", "log", "log-format", "bundle", "pid-file", "console-socket", "process", "resources"];
 const FLAGS: [(&str, &str); 9] = [
     ("--all", "all"),
     ("-a", "all"),
@@ -126,7 +138,7 @@ impl Arguments {
         let mut only_positional = false;
         while let Some(argument) = arguments.next() {
             let text = argument.to_str().ok_or_else(|| Failure::other("an argument is not UTF-8"))?;
-            if only_positional || !text.starts_with('-') {
+            if only_positional || text == "-" || !text.starts_with('-') {
                 match split.verb {
                     None => split.verb = Some(text.to_owned()),
                     Some(_) => split.positional.push_back(text.to_owned()),
@@ -143,6 +155,7 @@ impl Arguments {
                 let name = match name {
                     "-b" => "bundle",
                     "-p" => "process",
+                    "-r" => "resources",
                     _ => name.trim_start_matches('-'),
                 };
                 let unknown = || Failure::other(format!("unknown option {text}"));
@@ -198,6 +211,10 @@ mod tests {
         assert_eq!(kill.verb, Verb::Kill { id: "c1".parse().unwrap(), signal: "9".parse().unwrap(), all: true });
         assert_eq!(kill.root, PathBuf::from(DEFAULT_ROOT));
         assert_eq!(parse("kill c1").unwrap().verb, parse("kill c1 15").unwrap().verb);
+        let update = Verb::Update { id: "c1".parse().unwrap(), resources: "-".into() };
+        assert_eq!(parse("update --resources - c1").unwrap().verb, update);
+        assert_eq!(parse("update c1 -r -").unwrap().verb, update);
+        assert_eq!(parse("pause c1").unwrap().verb, Verb::Pause { id: "c1".parse().unwrap() });
     }
 
     #[test]
@@ -220,6 +237,7 @@ mod tests {
             ("state ../x", "invalid container id"),
             ("monitor --bundle /b x", "needs --log"),
             ("exec x", "needs --process"),
+            ("update x", "update needs --resources FILE"),
         ] {
             let message = parse(line).unwrap_err().message;
             assert!(message.contains(expected), "{line}: {message}");

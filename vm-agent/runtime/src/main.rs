@@ -64,6 +64,9 @@ fn run(invocation: Invocation) -> Result<ExitCode, Failure> {
         Verb::State { id } => print_json(&container::describe(&store, &id)?)?,
         Verb::Kill { id, signal, all } => container::kill(&store, &id, signal, all)?,
         Verb::Delete { id, force } => container::delete(&store, &id, force)?,
+        Verb::Pause { id } => container::pause(&store, &id)?,
+        Verb::Resume { id } => container::resume(&store, &id)?,
+        Verb::Update { id, resources } => container::update(&store, &id, &container::read_resources(&resources)?)?,
         Verb::Exec { id, process, pid_file, console_socket, detach } => {
             own_executable::protect()?;
             let process = bundle::load_process(&process)?;

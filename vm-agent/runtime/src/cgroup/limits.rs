@@ -6,6 +6,8 @@ use oci_spec::runtime::{LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources, Lin
 
 use crate::failure::{Context, Failure};
 
+const IO_WEIGHT: &str = "io.weight";
+
 /// One file to write.
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Setting {
@@ -35,11 +37,15 @@ impl Setting {
     }
 }
 
-/// The files to write for `resources`, in order.
+/// The block weights of the I/O scheduler BFQ, where it is loaded.
+pub(super) const BFQ_WEIGHT: &str = "io.bfq.weight";
+
+/// The files to write for `resources`, in order. `bfq` says whether [`BFQ_WEIGHT`] is there: as in runc, it is then the
+/// one that holds block weights.
 ///
 /// # Errors
 /// Values that contradict each other.
-pub(super) fn settings(resources: &LinuxResources) -> Result<Vec<Setting>, Failure> {
+pub(super) fn settings(resources: &LinuxResources, bfq: bool) -> Result<Vec<Setting>, Failure> {
     let mut settings = Vec::new();
     if let Some(cpu) = resources.cpu() {
         settings.extend(of_cpu(cpu));
@@ -51,7 +57,7 @@ pub(super) fn settings(resources: &LinuxResources) -> Result<Vec<Setting>, Failu
         settings.push(Setting::new("pids.max", or_max(pids.limit(), 1)));
     }
     if let Some(io) = resources.block_io() {
-        settings.extend(of_io(io));
+        settings.extend(of_io(io, bfq));
     }
     for limit in resources.hugepage_limits().iter().flatten() {
         settings.push(Setting::new(format!("hugetlb.{}.max", limit.page_size()), or_max(limit.limit(), 0)));
@@ -90,10 +96,20 @@ fn of_cpu(cpu: &LinuxCpu) -> Vec<Setting> {
     settings
 }
 
-/// Maps cgroup v1's shares (2 to 262144, default 1024) to v2's weight (1 to 10000) as runc and crun do.
+/// Maps cgroup v1's shares (2 to 262144, default 1024) to v2's weight (1 to 10000, default 100) so that least, default
+/// and most meet, as runc and crun do since 2025 (opencontainers/cgroups, `ConvertCPUSharesToCgroupV2Value`): the
+/// straight line of before gave a container with the default shares less than half of what one without any has.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "1 to 10000")]
 fn weight_of_shares(shares: u64) -> u64 {
-    let shares = shares.clamp(2, 262_144);
-    1 + (shares - 2) * 9999 / 262_142
+    match shares {
+        0..=2 => 1,
+        262_144.. => 10_000,
+        _ => {
+            let log = (shares as f64).log2();
+            let exponent = (log * log + 125.0 * log) / 612.0 - 7.0 / 34.0;
+            10_f64.powf(exponent).ceil() as u64
+        }
+    }
 }
 
 fn of_memory(memory: &LinuxMemory) -> Result<Vec<Setting>, Failure> {
@@ -120,15 +136,18 @@ fn of_memory(memory: &LinuxMemory) -> Result<Vec<Setting>, Failure> {
     Ok(settings)
 }
 
-fn of_io(io: &LinuxBlockIo) -> Vec<Setting> {
+fn of_io(io: &LinuxBlockIo, bfq: bool) -> Vec<Setting> {
     let mut settings = Vec::new();
+    // BFQ has version 1's scale.
+    let (file, scaled): (_, fn(u16) -> u64) =
+        if bfq { (BFQ_WEIGHT, u64::from) } else { (IO_WEIGHT, weight_of_block_io) };
     if let Some(weight) = io.weight().filter(|weight| *weight != 0) {
-        settings.push(Setting::new("io.weight", weight_of_block_io(weight)));
+        settings.push(Setting::new(file, scaled(weight)));
     }
     for device in io.weight_device().iter().flatten() {
         if let Some(weight) = device.weight().filter(|weight| *weight != 0) {
             let (major, minor) = (device.major(), device.minor());
-            settings.push(Setting::new("io.weight", format!("{major}:{minor} {}", weight_of_block_io(weight))));
+            settings.push(Setting::new(file, format!("{major}:{minor} {}", scaled(weight))));
         }
     }
     let mut throttle = |key: &str, devices: &Option<Vec<LinuxThrottleDevice>>| {
@@ -159,7 +178,7 @@ mod tests {
     use super::*;
 
     fn rendered(json: &str) -> Vec<String> {
-        let settings = settings(&serde_json::from_str(json).unwrap()).unwrap();
+        let settings = settings(&serde_json::from_str(json).unwrap(), false).unwrap();
         settings.iter().map(|setting| format!("{}={}", setting.file, setting.value)).collect()
     }
 
@@ -171,7 +190,7 @@ mod tests {
         assert_eq!(
             rendered(all),
             [
-                "cpu.weight=39",
+                "cpu.weight=100",
                 "cpu.max=150000 100000",
                 "cpuset.cpus=0-1",
                 "memory.swap.max=536870912",
@@ -197,6 +216,22 @@ mod tests {
     }
 
     #[test]
+    fn weights_meet_at_the_least_the_default_and_the_most() {
+        for (shares, weight) in [(3, 2), (512, 59), (1024, 100), (2048, 174), (262_143, 10_000)] {
+            assert_eq!(weight_of_shares(shares), weight, "{shares}");
+        }
+        let weights: LinuxResources =
+            serde_json::from_str(r#"{"blockIO":{"weight":300,"weightDevice":[{"major":8,"minor":16,"weight":20}]}}"#)
+                .unwrap();
+        let lines = |bfq| -> Vec<String> {
+            let settings = settings(&weights, bfq).unwrap();
+            settings.iter().map(|setting| format!("{}={}", setting.file, setting.value)).collect()
+        };
+        assert_eq!(lines(true), ["io.bfq.weight=300", "io.bfq.weight=8:16 20"]);
+        assert_eq!(lines(false), ["io.weight=2930", "io.weight=8:16 102"]);
+    }
+
+    #[test]
     fn contradictions_and_strange_files_are_refused() {
         for refused in [
             r#"{"memory":{"limit":100,"swap":50}}"#,
@@ -204,7 +239,7 @@ mod tests {
             r#"{"unified":{"../x.max":"1"}}"#,
             r#"{"unified":{"cgroup.procs":"1"}}"#,
         ] {
-            assert!(settings(&serde_json::from_str(refused).unwrap()).is_err(), "{refused}");
+            assert!(settings(&serde_json::from_str(refused).unwrap(), false).is_err(), "{refused}");
         }
         assert_eq!(rendered(r#"{"unified":{"memory.high":"5"}}"#), ["memory.high=5"]);
     }

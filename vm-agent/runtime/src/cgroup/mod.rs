@@ -2,6 +2,7 @@
 
 mod device_program;
 mod devices;
+mod freezer;
 mod limits;
 
 use std::{
@@ -80,10 +81,22 @@ impl Cgroup {
     }
 
     fn restrict(&self, resources: Option<&LinuxResources>) -> Result<(), Failure> {
-        for setting in resources.map(limits::settings).transpose()?.unwrap_or_default() {
-            setting.write(&self.0)?;
+        if let Some(resources) = resources {
+            self.limit(resources)?;
         }
         devices::restrict(&self.open()?, resources.and_then(|resources| resources.devices().as_deref()))
+    }
+
+    /// Writes the limits of `resources`; those that it does not name stay.
+    ///
+    /// # Errors
+    /// Values that contradict each other, and those the kernel refuses: what was written before one stays written.
+    pub(crate) fn limit(&self, resources: &LinuxResources) -> Result<(), Failure> {
+        let bfq = self.0.join(limits::BFQ_WEIGHT).exists();
+        for setting in limits::settings(resources, bfq)? {
+            setting.write(&self.0)?;
+        }
+        Ok(())
     }
 
     fn create_directories(&self) -> io::Result<()> {
@@ -118,12 +131,6 @@ impl Cgroup {
             Err(error) if is_gone(&error) => Ok(()),
             result => result.context(format_args!("kill cgroup {}", self.0.display())),
         }
-    }
-
-    /// Whether everything in it is frozen.
-    pub(crate) fn is_frozen(&self) -> bool {
-        let events = fs::read_to_string(self.0.join("cgroup.events")).unwrap_or_default();
-        events.lines().any(|line| line == "frozen 1")
     }
 
     /// The cgroup that process `pid` is in, as this process's cgroup namespace sees it.

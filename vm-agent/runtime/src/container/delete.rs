@@ -29,7 +29,7 @@ pub(crate) fn delete(store: &Store, id: &ContainerId, force: bool) -> Result<(),
             false => Err(Failure::other(format!("container {id} does not exist"))),
         };
     };
-    if entry.status(&record) == Status::Running && !force {
+    if matches!(entry.status(&record), Status::Running | Status::Paused) && !force {
         return Err(Failure::other(format!("cannot delete container {id}: it is running; stop it or use --force")));
     }
     end(&record)?;

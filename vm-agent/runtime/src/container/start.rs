@@ -14,6 +14,6 @@ pub(crate) fn start(store: &Store, id: &ContainerId) -> Result<(), Failure> {
     let entry = store.entry(id);
     match entry.status(&entry.record()?) {
         Status::Stopped => Err(Failure::other(format!("cannot start container {id}: it has ended; create it again"))),
-        Status::Created | Status::Running => entry.open_gate(),
+        Status::Created | Status::Running | Status::Paused => entry.open_gate(),
     }
 }

@@ -15,7 +15,10 @@ use nix::{fcntl::OFlag, sys::stat::Mode};
 use serde::{Deserialize, Serialize};
 
 use super::{id::ContainerId, init_process::InitProcess};
-use crate::failure::{Context, Failure};
+use crate::{
+    cgroup::Cgroup,
+    failure::{Context, Failure},
+};
 
 const RECORD: &str = "state.json";
 const GATE: &str = "exec.fifo";
@@ -56,8 +59,16 @@ pub(crate) enum Status {
     Created,
     /// Its program is running.
     Running,
+    /// Its processes are frozen; beyond the specification, as in runc.
+    Paused,
     /// Its init has ended.
     Stopped,
+}
+
+impl Record {
+    fn is_frozen(&self) -> bool {
+        self.cgroup.as_deref().and_then(|path| Cgroup::at(path).ok()).is_some_and(|cgroup| cgroup.is_frozen())
+    }
 }
 
 impl Store {
@@ -93,6 +104,11 @@ impl Store {
 }
 
 impl Entry {
+    /// Whose it is.
+    pub(crate) fn id(&self) -> &ContainerId {
+        &self.id
+    }
+
     /// Reads the record.
     ///
     /// # Errors
@@ -126,6 +142,7 @@ impl Entry {
         match (record.init.is_alive(), is_waiting) {
             (false, _) => Status::Stopped,
             (true, true) => Status::Created,
+            (true, false) if record.is_frozen() => Status::Paused,
             (true, false) => Status::Running,
         }
     }

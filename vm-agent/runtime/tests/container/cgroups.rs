@@ -57,6 +57,56 @@ fn killing_all_reaches_processes_outside_of_a_pid_namespace() {
 }
 
 #[test]
+fn a_paused_container_stands_still_and_goes_on_where_it_was() {
+    let (fixture, _) = in_cgroup("i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done");
+    let (mut monitor, _) = fixture.monitor();
+    let id = fixture.id.as_str();
+    fixture.succeed(&["start", id]);
+    let lines = || fs::read_to_string(fixture.log()).unwrap().lines().count();
+    assert!(eventually(|| lines() > 2));
+    fixture.succeed(&["pause", id]);
+    assert_eq!(fixture.state()["status"], "paused");
+    assert!(fixture.fail(&["pause", id]).contains("is paused already"));
+    // What it had written before is on its way through the monitor.
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let before = lines();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(lines(), before, "a frozen container writes nothing");
+    assert!(fixture.fail(&["delete", id]).contains("it is running"));
+    fixture.succeed(&["resume", id]);
+    assert_eq!(fixture.state()["status"], "running");
+    assert!(fixture.fail(&["resume", id]).contains("is not paused"));
+    assert!(eventually(|| lines() > before));
+
+    fixture.succeed(&["pause", id]);
+    fixture.succeed(&["kill", id, "KILL"]);
+    monitor.wait().unwrap();
+    assert_eq!(fixture.ended().code, 137, "a frozen container can be killed");
+    for verb in ["pause", "resume"] {
+        assert!(fixture.fail(&[verb, id]).contains("is not"), "{verb}");
+    }
+    fixture.succeed(&["delete", id]);
+}
+
+#[test]
+fn an_update_writes_what_it_names_and_refuses_what_makes_no_sense() {
+    let (fixture, _) = in_cgroup("sleep 1000");
+    fixture.create();
+    let update = |document: &str| {
+        let file = fixture.path().join("resources.json");
+        fs::write(&file, document).unwrap();
+        let output = fixture.runtime(&["update", "--resources", file.to_str().unwrap(), &fixture.id]);
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(update("{}"), "");
+    assert!(update(r#"{"memory":{"limit":100,"swap":50}}"#).contains("memory+swap limit 50 is below"));
+    assert!(update(r#"{"unified":{"nosuch.max":"1"}}"#).contains("cgroup controller nosuch is not available"));
+    assert!(update("7").contains("parse "));
+    fixture.succeed(&["delete", "--force", &fixture.id]);
+    assert!(fixture.fail(&["update", "--resources", "/nonexistent", &fixture.id]).contains("no such file"));
+}
+
+#[test]
 fn devices_beyond_the_default_ones_cannot_be_used() {
     let script = "mknod /kmsg c 1 11 && mknod /disk b 240 0 && echo made; head -c 1 /kmsg; head -c 1 /disk
         head -c 2 /dev/zero | wc -c; head -c 2 /dev/urandom | wc -c; echo x > /dev/null && echo null";
