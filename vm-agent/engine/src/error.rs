@@ -56,7 +56,8 @@ pub enum Error {
     InvalidName(String),
     /// Removal of a running container without force.
     #[error(
-        "cannot remove container \"/{name}\": container is {state}: stop the container before removing or force remove"
+        "cannot remove container \"/{name}\": container is {state}: {}stop the container before removing or force remove",
+        if *state == ContainerState::Paused { "unpause and then " } else { "" }
     )]
     StillRunning {
         /// The name, without slash.

@@ -167,6 +167,7 @@ mod tests {
             network: Default::default(),
             publications: vec![],
             filled: false,
+            tuning: None,
         };
         Arc::new(Container::new(definition, live))
     }

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     process::Command,
     time::timeout,
 };
@@ -60,17 +60,45 @@ impl RuntimeCli {
     async fn run<S: AsRef<OsStr>>(&self, verb: &str, args: &[S]) -> Result<Vec<u8>, RuntimeError> {
         let failed = |e: std::io::Error| RuntimeError::Failed(format!("could not run {}: {e}", self.program.display()));
         let output = self.command(verb).args(args).kill_on_drop(true).output().await.map_err(failed)?;
-        if output.status.success() {
-            return Ok(output.stdout);
+        answer(verb, output)
+    }
+
+    /// As [`Self::run`], with something to read on standard input.
+    async fn run_with<S: AsRef<OsStr>>(&self, verb: &str, args: &[S], input: &[u8]) -> Result<Vec<u8>, RuntimeError> {
+        let failed = |e: std::io::Error| RuntimeError::Failed(format!("could not run {}: {e}", self.program.display()));
+        let mut command = self.command(verb);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(failed)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            match stdin.write_all(input).await {
+                // It did not want to read it; why is in its answer.
+                Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(failed(e)),
+                _ => {}
+            }
         }
-        let words = String::from_utf8_lossy(&output.stderr);
-        Err(RuntimeError::Failed(format!("{verb}: {}", words.trim().lines().next_back().unwrap_or("no reason given"))))
+        answer(verb, child.wait_with_output().await.map_err(failed)?)
+    }
+
+    /// What a failure of a verb on a container means: there may be no process any more.
+    async fn gone_or(&self, id: &str, failure: RuntimeError) -> RuntimeError {
+        match self.state(id).await {
+            Some(state) if state.status != "stopped" => failure,
+            _ => RuntimeError::Gone,
+        }
     }
 
     async fn state(&self, id: &str) -> Option<State> {
         let output = self.run("state", &[id]).await.ok()?;
         serde_json::from_slice(&output).ok()
     }
+}
+
+fn answer(verb: &str, output: std::process::Output) -> Result<Vec<u8>, RuntimeError> {
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(RuntimeError::Failed(format!("{verb}: {}", words.trim().lines().next_back().unwrap_or("no reason given"))))
 }
 
 #[async_trait]
@@ -124,9 +152,30 @@ impl Runtime for RuntimeCli {
             Ok(_) => return Ok(()),
             Err(failure) => failure,
         };
+        Err(self.gone_or(id, failure).await)
+    }
+
+    async fn pause(&self, id: &str) -> Result<(), RuntimeError> {
+        match self.run("pause", &[id]).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(self.gone_or(id, failure).await),
+        }
+    }
+
+    async fn resume(&self, id: &str) -> Result<(), RuntimeError> {
+        let Err(failure) = self.run("resume", &[id]).await else { return Ok(()) };
         match self.state(id).await {
-            Some(state) if state.status != "stopped" => Err(failure),
+            Some(state) if state.status == "paused" => Err(failure),
+            Some(state) if state.status != "stopped" => Ok(()),
             _ => Err(RuntimeError::Gone),
+        }
+    }
+
+    async fn update(&self, id: &str, resources: &serde_json::Value) -> Result<(), RuntimeError> {
+        let document = resources.to_string();
+        match self.run_with("update", &["--resources", "-", id], document.as_bytes()).await {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(self.gone_or(id, failure).await),
         }
     }
 
@@ -151,7 +200,9 @@ impl Runtime for RuntimeCli {
         let state = self.state(id).await;
         if monitor::answers(bundle).await {
             return match state {
-                Some(state) if state.status == "running" && state.pid > 0 => Liveness::Running { pid: state.pid },
+                Some(State { status, pid }) if matches!(status.as_str(), "running" | "paused") && pid > 0 => {
+                    Liveness::Running { pid, frozen: status == "paused" }
+                }
                 // It may have ended between the two looks: its record is there then.
                 _ => monitor::read_exit(bundle).await.map_or(Liveness::Unusable, Liveness::Ended),
             };

@@ -1,4 +1,4 @@
-//! Start, stop, restart, kill, rename.
+//! Start, stop, restart, kill, pause, unpause, rename.
 
 use crate::{
     detached,
@@ -51,6 +51,16 @@ pub(super) async fn restart(
 pub(super) async fn kill(State(engine): State<Engine>, Path(name): Path<String>, query: Query) -> Reply {
     let signal = query.get("signal").map(str::to_owned);
     detached::run(async move { engine.kill_container(&name, signal.as_deref()).await }).await?;
+    Ok(done())
+}
+
+pub(super) async fn pause(State(engine): State<Engine>, Path(name): Path<String>) -> Reply {
+    detached::run(async move { engine.pause_container(&name).await }).await?;
+    Ok(done())
+}
+
+pub(super) async fn unpause(State(engine): State<Engine>, Path(name): Path<String>) -> Reply {
+    detached::run(async move { engine.unpause_container(&name).await }).await?;
     Ok(done())
 }
 

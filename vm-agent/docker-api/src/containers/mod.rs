@@ -9,6 +9,7 @@ mod logs;
 mod mount_point;
 mod network;
 mod remove;
+mod update;
 mod wait;
 
 use axum::{
@@ -27,6 +28,9 @@ pub(crate) fn routes() -> Router<Engine> {
         .route("/containers/{name}/stop", post(lifecycle::stop))
         .route("/containers/{name}/restart", post(lifecycle::restart))
         .route("/containers/{name}/kill", post(lifecycle::kill))
+        .route("/containers/{name}/pause", post(lifecycle::pause))
+        .route("/containers/{name}/unpause", post(lifecycle::unpause))
+        .route("/containers/{name}/update", post(update::post))
         .route("/containers/{name}/rename", post(lifecycle::rename))
         .route("/containers/{name}/wait", post(wait::post))
         .route("/containers/{name}/logs", get(logs::get))

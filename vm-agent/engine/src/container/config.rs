@@ -1,5 +1,6 @@
 //! What a container is made from, in docker's two halves: what travels with it and what belongs to this machine.
 
+use super::Resources;
 use crate::ContainerPort;
 use serde::{Deserialize, Serialize};
 use std::{
@@ -213,32 +214,6 @@ pub enum NetworkMode {
     Host,
     /// Anything else; refused for now.
     Other(String),
-}
-
-/// How much a container may use. `None` is no limit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Resources {
-    /// Bytes, at least 6 MiB.
-    pub memory: Option<u64>,
-    /// Memory and swap together, bytes; -1 is no limit on swap.
-    pub memory_swap: Option<i64>,
-    /// Bytes kept for it under pressure.
-    pub memory_reservation: Option<u64>,
-    /// Processors in billionths: 1.5 processors is 1,500,000,000.
-    pub nano_cpus: Option<u64>,
-    /// Relative weight, 2 to 262144, 1024 is normal.
-    pub cpu_shares: Option<u64>,
-    /// Microseconds of a processor per period.
-    pub cpu_quota: Option<i64>,
-    /// Microseconds.
-    pub cpu_period: Option<u64>,
-    /// `0-2,7`.
-    pub cpuset_cpus: Option<String>,
-    /// `0-2,7`.
-    pub cpuset_mems: Option<String>,
-    /// Number of processes and threads.
-    pub pids: Option<i64>,
 }
 
 /// A limit of the process, as setrlimit's.

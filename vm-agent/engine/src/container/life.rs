@@ -38,6 +38,12 @@ pub(crate) enum Turn {
     StartFailed { exit_code: i64, why: String },
     /// Its process ended.
     Ended { exit_code: i64, oom_killed: bool, at: Timestamp },
+    /// The kernel killed one of its processes for want of memory.
+    OutOfMemory,
+    /// Its processes stand still.
+    Frozen,
+    /// They go on.
+    Thawed,
     /// It ended and the restart policy will start it after this pause.
     Pausing { pause: Duration },
     /// A pending restart was called off, or the machine went down during one.
@@ -111,10 +117,13 @@ impl Life {
                 details.status = S::Exited;
                 details.pid = 0;
                 details.exit_code = exit_code;
-                details.oom_killed = oom_killed;
+                details.oom_killed |= oom_killed;
                 details.finished_at = Some(at);
                 next.ends += 1;
             }
+            (Turn::OutOfMemory, S::Running | S::Paused) => details.oom_killed = true,
+            (Turn::Frozen, S::Running) => details.status = S::Paused,
+            (Turn::Thawed, S::Paused) => details.status = S::Running,
             (Turn::Pausing { pause }, S::Exited) => {
                 details.status = S::Restarting;
                 next.pause = pause;
@@ -176,6 +185,9 @@ mod tests {
                 oom_killed,
                 at: Timestamp(at)
             }),
+            Just(Turn::OutOfMemory),
+            Just(Turn::Frozen),
+            Just(Turn::Thawed),
             Just(Turn::Pausing { pause: FIRST_PAUSE }),
             Just(Turn::RestartCalledOff),
             Just(Turn::StopAsked),

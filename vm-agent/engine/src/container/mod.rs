@@ -9,12 +9,13 @@ mod mount_plan;
 pub(crate) mod name;
 mod record;
 mod request;
+mod resources;
 mod state;
 mod status_text;
 
 pub use config::{
-    ContainerConfig, Healthcheck, HostConfig, LogConfig, Mount, MountKind, NetworkMode, PortBinding, Resources,
-    RestartPolicy, Ulimit,
+    ContainerConfig, Healthcheck, HostConfig, LogConfig, Mount, MountKind, NetworkMode, PortBinding, RestartPolicy,
+    Ulimit,
 };
 pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
 pub(crate) use effective::{fill as fill_from_image, ports as image_ports};
@@ -23,5 +24,7 @@ pub use list::{ContainerFilters, ContainerSummary, ListOptions, PublishedPort};
 pub(crate) use mount_plan::{Wish, WishKind, plan as plan_mounts};
 pub(crate) use record::{Definition, Live, MountSpec};
 pub use request::{CreateContainer, Created, RemoveOptions, StopOptions, WaitCondition, WaitOutcome};
+pub(crate) use resources::Tuning;
+pub use resources::{Resources, ThrottleDevice, UpdateContainer, WeightDevice};
 pub use state::ContainerState;
 pub(crate) use status_text::status_text;

@@ -1,6 +1,6 @@
 //! What the engine keeps of a container: the part that never changes and the part that does.
 
-use super::{ContainerConfig, HostConfig, MountPoint, NetworkSettings, life::Life};
+use super::{ContainerConfig, HostConfig, MountPoint, NetworkSettings, Tuning, life::Life};
 use crate::Timestamp;
 use berth_protocol::publish::Publication;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,9 @@ pub(crate) struct Live {
     pub(crate) publications: Vec<Publication>,
     /// Its volumes were filled from the image.
     pub(crate) filled: bool,
+    /// What an update changed; `None` while all is as it was made.
+    #[serde(default)]
+    pub(crate) tuning: Option<Tuning>,
 }
 
 impl Definition {

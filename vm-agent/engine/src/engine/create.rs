@@ -27,11 +27,12 @@ impl Engine {
     }
 
     async fn create(&self, request: CreateContainer) -> Result<Created> {
-        let CreateContainer { name, platform, config, host } = request;
+        let CreateContainer { name, platform, config, mut host } = request;
         let name = name.filter(|name| !name.is_empty());
         if let Some(name) = &name {
             name::check(name)?;
         }
+        spec::adapt_resources(&mut host.resources);
         let mut warnings = check(&config, &host, self.cpus())?;
         let image = self.image_for(&config.image, platform.as_deref(), &mut warnings).await?;
         let (mut config, argv) = fill_from_image(config, &image.config.config)?;
@@ -114,6 +115,7 @@ impl Engine {
             network: NetworkSettings::default(),
             publications: vec![],
             filled: false,
+            tuning: None,
         };
         inner.store.add_container(&definition, &live).await?;
         let container = Arc::new(Container::new(definition, live));

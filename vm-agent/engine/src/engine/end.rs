@@ -21,7 +21,10 @@ impl Engine {
         let engine = self.clone();
         tokio::spawn(async move {
             let bundle = engine.inner.paths.bundle(container.id());
-            let record = engine.inner.seams.runtime.wait(&bundle).await;
+            let record = tokio::select! {
+                record = engine.inner.seams.runtime.wait(&bundle) => record,
+                never = engine.notice_oom(&container) => match never {},
+            };
             if record.is_none() {
                 tracing::warn!("the monitor of {} was lost; its process is killed", container.definition.short_id());
             }
@@ -44,7 +47,7 @@ impl Engine {
             oom_killed: false,
             at: self.inner.seams.clock.now(),
         });
-        let policy = container.definition.host.restart_policy;
+        let oom_told = container.now().is_ok_and(|live| live.life.details.oom_killed);
         let live = loop {
             let by_hand = container.restarting_by_hand.load(Ordering::Relaxed);
             let restarts = !by_hand && !self.closing();
@@ -55,6 +58,7 @@ impl Engine {
                     live.network = unplaced(&live.network);
                     live.publications.clear();
                     take(live, Turn::Ended { exit_code, oom_killed, at }, id)?;
+                    let policy = live.restart_policy(&container.definition);
                     match live.life.restart_after_end(policy).filter(|_| restarts) {
                         Some(pause) => take(live, Turn::Pausing { pause }, id),
                         None => Ok(()),
@@ -71,7 +75,7 @@ impl Engine {
                 Err(_) => return None,
             }
         };
-        if record.oom_killed {
+        if record.oom_killed && !oom_told {
             self.tell(container, &live, "oom", &[]);
         }
         let lasted = live.life.details.started_at.map_or(0, |from| record.at.seconds() - from.seconds()).max(0);

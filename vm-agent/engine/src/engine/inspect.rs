@@ -15,7 +15,7 @@ impl Engine {
     pub async fn inspect_container(&self, name: &str) -> Result<ContainerDetails> {
         let container = self.inner.roster.find(name)?;
         let live = container.now()?;
-        let definition = &container.definition;
+        let definition = &container.definition.tuned(&live);
         let dir = self.inner.paths.container(&definition.id);
         let etc = EtcFiles::of(&dir);
         let text = |path: &Path| path.to_string_lossy().into_owned();

@@ -8,12 +8,15 @@ mod inspect;
 mod list;
 mod networks;
 mod observe;
+mod oom;
+mod pause;
 mod recover;
 mod remove;
 mod start;
 mod stop;
 mod system;
 mod tell;
+mod update;
 mod volumes;
 mod wait;
 

@@ -47,7 +47,7 @@ impl Engine {
                 || (host.auto_remove && live.life.status() == ContainerState::Exited)
             {
                 self.remove_automatically(container);
-            } else if live.life.restart_at_boot(host.restart_policy) {
+            } else if live.life.restart_at_boot(live.restart_policy(&container.definition)) {
                 let engine = self.clone();
                 tokio::spawn(async move {
                     if let Err(e) = engine.start(container.clone(), Reason::Boot).await {
@@ -69,8 +69,8 @@ impl Engine {
             return Ok(false);
         }
         match self.inner.seams.runtime.probe(container.id(), &bundle).await {
-            Liveness::Running { pid } => {
-                self.adopt(container, &live, pid).await?;
+            Liveness::Running { pid, frozen } => {
+                self.adopt(container, &live, pid, frozen).await?;
                 return Ok(true);
             }
             Liveness::Ended(record) if ran => self.ended_unseen(container, Some(record)).await?,
@@ -83,25 +83,30 @@ impl Engine {
         Ok(false)
     }
 
-    async fn adopt(&self, container: &Container, live: &Live, pid: i32) -> Result<()> {
+    async fn adopt(&self, container: &Container, live: &Live, pid: i32, frozen: bool) -> Result<()> {
         if let Some(address) = bridge_address(&live.network)
             && let Err(e) = self.inner.seams.network.claim(address)
         {
             tracing::error!("{} keeps an address that is not free: {e}", container.definition.short_id());
         }
         self.inner.seams.ports.adopt(live.publications.clone());
-        if live.life.details.pid == pid {
+        if live.life.details.pid == pid && (live.life.status() == ContainerState::Paused) == frozen {
             return Ok(());
         }
-        // The engine ended between the start of the process and its row.
+        // The engine ended between the start of the process, or its freezing, and the row.
         let (at, id) = (self.inner.seams.clock.now(), container.definition.short_id());
         let adopted = self.change(container, |live| {
             if live.life.runs() {
                 live.life.details.pid = pid;
-                return Ok(());
+            } else {
+                live.filled = true;
+                take(live, Turn::Started { pid, at, by_policy: false }, id)?;
             }
-            live.filled = true;
-            take(live, Turn::Started { pid, at, by_policy: false }, id)
+            match (live.life.status() == ContainerState::Paused, frozen) {
+                (false, true) => take(live, Turn::Frozen, id),
+                (true, false) => take(live, Turn::Thawed, id),
+                _ => Ok(()),
+            }
         });
         adopted.await.map(drop)
     }

@@ -85,6 +85,9 @@ impl Engine {
             (ContainerState::Restarting, Reason::Policy | Reason::Asked)
             | (ContainerState::Created, Reason::Asked)
             | (ContainerState::Exited, Reason::Asked | Reason::Boot) => {}
+            (ContainerState::Paused, Reason::Asked) => {
+                return Err(Error::Conflict("cannot start a paused container, try unpause instead".to_owned()));
+            }
             (ContainerState::Running | ContainerState::Paused, _) => {
                 return Err(Error::AlreadyInState { id: container.id().to_owned(), state: "started" });
             }
@@ -149,7 +152,7 @@ impl Engine {
         let hostname = spec::hostname(definition, &inner.config.hostname).to_owned();
         let uplink = self.uplink();
         let furnishing = Furnishing {
-            definition: definition.clone(),
+            definition: definition.tuned(live),
             texts: EtcTexts::of(definition, &hostname, address, &uplink.dns, uplink.host)?,
             hostname,
             etc: EtcFiles::of(&dir),

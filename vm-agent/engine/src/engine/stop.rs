@@ -75,11 +75,15 @@ impl Engine {
             return Err(not_running());
         }
         // As docker: a container that is told to end is not started again by its policy.
-        if signal == SIGKILL || signal == stop_signal(container)? {
+        let ends = signal == SIGKILL || signal == stop_signal(container)?;
+        if ends {
             self.ask_to_stop(container).await?;
         }
         if !self.signal(container, signal).await? {
             return Err(not_running());
+        }
+        if ends {
+            self.thaw_to_end(container).await;
         }
         if signal == SIGKILL {
             self.killed(container, live.life.ends).await?;
@@ -104,6 +108,7 @@ impl Engine {
         }
         let signal = signal.map_or_else(|| stop_signal(container), Ok)?;
         if self.signal(container, signal).await? {
+            self.thaw_to_end(container).await;
             let seconds = options.timeout.or(container.definition.config.stop_timeout).unwrap_or(STOP_TIMEOUT);
             let ended = ended(container, live.life.ends);
             let in_time = match u64::try_from(seconds) {

@@ -21,6 +21,7 @@ use tokio::sync::watch;
 pub struct FakeRuntime {
     processes: Mutex<BTreeMap<String, Process>>,
     next_failure: Mutex<Option<StartError>>,
+    next_refusal: Mutex<Option<String>>,
     /// Signals that processes take no notice of.
     ignored: Mutex<BTreeSet<i32>>,
     next_pid: AtomicI32,
@@ -32,6 +33,8 @@ pub struct FakeRuntime {
 struct Process {
     pid: i32,
     started: bool,
+    frozen: bool,
+    limits: serde_json::Value,
     log: PathBuf,
     end: watch::Sender<Option<ExitRecord>>,
     signals: Vec<i32>,
@@ -51,6 +54,12 @@ impl FakeRuntime {
     /// The process ends by itself.
     pub fn end(&self, id: &str, code: i64, at: Timestamp) {
         let record = ExitRecord { code, oom_killed: false, at };
+        self.processes.lock().unwrap()[id].end.send_replace(Some(record));
+    }
+
+    /// The kernel kills the process.
+    pub fn end_for_want_of_memory(&self, id: &str, at: Timestamp) {
+        let record = ExitRecord { code: 137, oom_killed: true, at };
         self.processes.lock().unwrap()[id].end.send_replace(Some(record));
     }
 
@@ -87,6 +96,21 @@ impl FakeRuntime {
         self.processes.lock().unwrap().get(id).map(|process| process.signals.clone()).unwrap_or_default()
     }
 
+    /// Whether it stands still.
+    pub fn frozen(&self, id: &str) -> bool {
+        self.processes.lock().unwrap()[id].frozen
+    }
+
+    /// The limits of its last update.
+    pub fn limits(&self, id: &str) -> serde_json::Value {
+        self.processes.lock().unwrap()[id].limits.clone()
+    }
+
+    /// The next update fails so.
+    pub fn refuse_next_update(&self, why: &str) {
+        *self.next_refusal.lock().unwrap() = Some(why.to_owned());
+    }
+
     /// The containers the runtime keeps.
     pub fn known(&self) -> Vec<String> {
         self.processes.lock().unwrap().keys().cloned().collect()
@@ -95,6 +119,15 @@ impl FakeRuntime {
     /// The specification a container was last created from.
     pub fn spec(&self, id: &str) -> serde_json::Value {
         self.specs.lock().unwrap()[id].clone()
+    }
+}
+
+impl FakeRuntime {
+    fn with(&self, id: &str, change: impl FnOnce(&mut Process)) -> Result<(), RuntimeError> {
+        let mut processes = self.processes.lock().unwrap();
+        let process = processes.get_mut(id).filter(|p| p.end.borrow().is_none()).ok_or(RuntimeError::Gone)?;
+        change(process);
+        Ok(())
     }
 }
 
@@ -112,7 +145,15 @@ impl Runtime for FakeRuntime {
         self.specs.lock().unwrap().insert(id.to_owned(), serde_json::from_slice(&spec).unwrap());
         let pid = 100 + self.next_pid.fetch_add(1, Ordering::Relaxed);
         let end = watch::Sender::new(None);
-        let process = Process { pid, started: false, log: log.to_owned(), end, signals: vec![] };
+        let process = Process {
+            pid,
+            started: false,
+            frozen: false,
+            limits: serde_json::Value::Null,
+            log: log.to_owned(),
+            end,
+            signals: vec![],
+        };
         let earlier = self.processes.lock().unwrap().insert(id.to_owned(), process);
         assert!(earlier.is_none(), "a container was created twice");
         Ok(pid)
@@ -128,6 +169,9 @@ impl Runtime for FakeRuntime {
         let mut processes = self.processes.lock().unwrap();
         let process = processes.get_mut(id).filter(|p| p.end.borrow().is_none()).ok_or(RuntimeError::Gone)?;
         process.signals.push(signal);
+        if process.frozen && signal != 9 {
+            return Ok(());
+        }
         if signal == 9 || !self.ignored.lock().unwrap().contains(&signal) {
             let record = ExitRecord {
                 code: 128 + i64::from(signal),
@@ -137,6 +181,26 @@ impl Runtime for FakeRuntime {
             process.end.send_replace(Some(record));
         }
         Ok(())
+    }
+
+    async fn pause(&self, id: &str) -> Result<(), RuntimeError> {
+        self.with(id, |process| process.frozen = true)
+    }
+
+    async fn resume(&self, id: &str) -> Result<(), RuntimeError> {
+        self.with(id, |process| process.frozen = false)?;
+        // A signal that came meanwhile is delivered now.
+        match self.signals(id).last() {
+            Some(signal) if !self.ignored.lock().unwrap().contains(signal) => self.kill(id, *signal).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn update(&self, id: &str, resources: &serde_json::Value) -> Result<(), RuntimeError> {
+        if let Some(why) = self.next_refusal.lock().unwrap().take() {
+            return Err(RuntimeError::Failed(why));
+        }
+        self.with(id, |process| process.limits = resources.clone())
     }
 
     async fn delete(&self, id: &str) -> Result<(), RuntimeError> {
@@ -155,7 +219,7 @@ impl Runtime for FakeRuntime {
         let end = process.end.borrow().clone();
         match (end, process.started) {
             (Some(record), _) => Liveness::Ended(record),
-            (None, true) => Liveness::Running { pid: process.pid },
+            (None, true) => Liveness::Running { pid: process.pid, frozen: process.frozen },
             (None, false) => Liveness::Unusable,
         }
     }

@@ -47,6 +47,8 @@ pub enum Liveness {
     Running {
         /// The process.
         pid: i32,
+        /// It stands still.
+        frozen: bool,
     },
     /// It was made and never started, or its monitor is lost: it can only be taken away.
     Unusable,
@@ -77,6 +79,24 @@ pub trait Runtime: Send + Sync {
     /// # Errors
     /// [`RuntimeError::Gone`] when it has ended.
     async fn kill(&self, id: &str, signal: i32) -> Result<(), RuntimeError>;
+
+    /// Freezes every process of the container; they stand still when this returns.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Gone`] when it has ended.
+    async fn pause(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Lets them go on. One that goes on already is fine.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Gone`] when it has ended.
+    async fn resume(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Gives a container these limits (`linux.resources` of the OCI specification); those not named stay.
+    ///
+    /// # Errors
+    /// [`RuntimeError::Gone`] when it has ended; the kernel's words. Some limits may have been set then.
+    async fn update(&self, id: &str, resources: &serde_json::Value) -> Result<(), RuntimeError>;
 
     /// Kills what is left and removes the runtime's own state. Nothing left is fine.
     ///

@@ -11,6 +11,9 @@ mod user;
 
 pub(crate) use etc::{EtcFiles, EtcTexts};
 pub(crate) use mounts::tmpfs_options;
+pub(crate) use resources::{
+    adapt as adapt_resources, check as check_resources, check_update, update as resources_update,
+};
 pub(crate) use user::ResolvedUser;
 
 use crate::{
@@ -57,6 +60,11 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) hostname: &'a str,
 }
 
+/// The container's control group, below the root of all groups.
+pub(crate) fn cgroup_path(definition: &Definition) -> String {
+    format!("{CGROUP_PARENT}/{}", definition.id)
+}
+
 /// The container's host name: as asked, the machine's for one on the machine's network, else the short id.
 pub(crate) fn hostname<'a>(definition: &'a Definition, machine: &'a str) -> &'a str {
     match (definition.config.hostname.as_str(), &definition.host.network_mode) {
@@ -90,8 +98,8 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
     }
     let mut linux = json!({
         "sysctl": sysctls(host),
-        "resources": resources::of(&host.resources),
-        "cgroupsPath": format!("{CGROUP_PARENT}/{}", definition.id),
+        "resources": resources::of(&host.resources)?,
+        "cgroupsPath": cgroup_path(definition),
         "namespaces": namespaces(host, at.network_namespace)?,
         "maskedPaths": paths(host.masked_paths.as_deref(), MASKED),
         "readonlyPaths": paths(host.readonly_paths.as_deref(), READ_ONLY),

@@ -6,3 +6,4 @@
 
 mod containers;
 mod ground;
+mod limits;

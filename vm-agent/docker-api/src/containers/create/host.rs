@@ -3,11 +3,12 @@
 use super::{
     config::{self, Words},
     mounts::{self, MountIn},
+    resources::{self, RateIn, WeightIn},
 };
 use crate::error::{ApiError, Reply};
 use berth_engine::{
     ContainerPort,
-    container::{HostConfig, LogConfig, NetworkMode, PortBinding, Resources, RestartPolicy, Ulimit},
+    container::{HostConfig, LogConfig, NetworkMode, PortBinding, RestartPolicy, Ulimit},
 };
 use serde::{Deserialize, de::IgnoredAny};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -15,25 +16,25 @@ use std::{collections::BTreeMap, net::IpAddr};
 /// Docker's `HostConfig`, with the fields that the engine takes and those that [`super::unsupported`] looks at.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-pub(super) struct HostIn {
+pub(in crate::containers) struct HostIn {
     binds: Option<Vec<String>>,
     mounts: Option<Vec<MountIn>>,
     tmpfs: Option<BTreeMap<String, String>>,
     port_bindings: Option<BTreeMap<String, Option<Vec<BindingIn>>>>,
     publish_all_ports: Option<bool>,
     auto_remove: Option<bool>,
-    restart_policy: Option<RestartIn>,
+    pub(super) restart_policy: Option<RestartIn>,
     pub(super) network_mode: Option<String>,
-    memory: Option<i64>,
-    memory_swap: Option<i64>,
-    memory_reservation: Option<i64>,
-    nano_cpus: Option<i64>,
-    cpu_shares: Option<i64>,
-    cpu_quota: Option<i64>,
-    cpu_period: Option<i64>,
-    cpuset_cpus: Option<String>,
-    cpuset_mems: Option<String>,
-    pids_limit: Option<i64>,
+    pub(super) memory: Option<i64>,
+    pub(super) memory_swap: Option<i64>,
+    pub(super) memory_reservation: Option<i64>,
+    pub(super) nano_cpus: Option<i64>,
+    pub(super) cpu_shares: Option<i64>,
+    pub(super) cpu_quota: Option<i64>,
+    pub(super) cpu_period: Option<i64>,
+    pub(super) cpuset_cpus: Option<String>,
+    pub(super) cpuset_mems: Option<String>,
+    pub(super) pids_limit: Option<i64>,
     cap_add: Option<Words>,
     cap_drop: Option<Words>,
     privileged: Option<bool>,
@@ -70,14 +71,14 @@ pub(super) struct HostIn {
     pub(super) userns_mode: Option<String>,
     pub(super) isolation: Option<String>,
     pub(super) runtime: Option<String>,
-    pub(super) blkio_weight: Option<u64>,
-    pub(super) blkio_weight_device: Option<Vec<IgnoredAny>>,
-    pub(super) blkio_device_read_bps: Option<Vec<IgnoredAny>>,
-    pub(super) blkio_device_write_bps: Option<Vec<IgnoredAny>>,
+    pub(super) blkio_weight: Option<u16>,
+    pub(super) blkio_weight_device: Option<Vec<WeightIn>>,
+    pub(super) blkio_device_read_bps: Option<Vec<RateIn>>,
+    pub(super) blkio_device_write_bps: Option<Vec<RateIn>>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    pub(super) blkio_device_read_iops: Option<Vec<IgnoredAny>>,
+    pub(super) blkio_device_read_iops: Option<Vec<RateIn>>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    pub(super) blkio_device_write_iops: Option<Vec<IgnoredAny>>,
+    pub(super) blkio_device_write_iops: Option<Vec<RateIn>>,
     pub(super) memory_swappiness: Option<i64>,
     pub(super) oom_kill_disable: Option<bool>,
     pub(super) cpu_realtime_period: Option<i64>,
@@ -93,8 +94,8 @@ struct BindingIn {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct RestartIn {
-    name: Option<String>,
+pub(super) struct RestartIn {
+    pub(super) name: Option<String>,
     maximum_retry_count: Option<i64>,
 }
 
@@ -118,7 +119,8 @@ struct LogIn {
 ///
 /// # Errors
 /// What makes no sense in itself; the engine judges the whole.
-pub(super) fn read(asked: HostIn, network_mode: NetworkMode) -> Reply<HostConfig> {
+pub(super) fn read(mut asked: HostIn, network_mode: NetworkMode) -> Reply<HostConfig> {
+    let resources = resources::read(&mut asked)?;
     Ok(HostConfig {
         binds: asked.binds.unwrap_or_default(),
         mounts: asked.mounts.unwrap_or_default().into_iter().map(mounts::read).collect::<Reply<_>>()?,
@@ -128,18 +130,7 @@ pub(super) fn read(asked: HostIn, network_mode: NetworkMode) -> Reply<HostConfig
         auto_remove: asked.auto_remove.unwrap_or_default(),
         restart_policy: restart_policy(asked.restart_policy.unwrap_or_default())?,
         network_mode,
-        resources: Resources {
-            memory: amount("Memory", asked.memory)?,
-            memory_swap: asked.memory_swap.filter(|bytes| *bytes != 0),
-            memory_reservation: amount("MemoryReservation", asked.memory_reservation)?,
-            nano_cpus: amount("NanoCpus", asked.nano_cpus)?,
-            cpu_shares: amount("CpuShares", asked.cpu_shares)?,
-            cpu_quota: asked.cpu_quota.filter(|micros| *micros != 0),
-            cpu_period: amount("CpuPeriod", asked.cpu_period)?,
-            cpuset_cpus: asked.cpuset_cpus.filter(|list| !list.is_empty()),
-            cpuset_mems: asked.cpuset_mems.filter(|list| !list.is_empty()),
-            pids: asked.pids_limit.filter(|pids| *pids > 0),
-        },
+        resources,
         cap_add: asked.cap_add.map(Vec::from).unwrap_or_default(),
         cap_drop: asked.cap_drop.map(Vec::from).unwrap_or_default(),
         privileged: asked.privileged.unwrap_or_default(),
@@ -197,7 +188,7 @@ fn address(field: &str, text: &str) -> Reply<IpAddr> {
 }
 
 /// The texts are docker's (moby, ValidateRestartPolicy).
-fn restart_policy(asked: RestartIn) -> Reply<RestartPolicy> {
+pub(super) fn restart_policy(asked: RestartIn) -> Reply<RestartPolicy> {
     let (name, retries) = (asked.name.unwrap_or_default(), asked.maximum_retry_count.unwrap_or(0));
     if !matches!(name.as_str(), "" | "on-failure") && retries != 0 {
         let negative = if retries < 0 { " and cannot be negative" } else { "" };
@@ -216,13 +207,6 @@ fn restart_policy(asked: RestartIn) -> Reply<RestartPolicy> {
             "invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
         ))),
     }
-}
-
-/// 0 is docker's "no limit" here.
-fn amount(field: &str, asked: Option<i64>) -> Reply<Option<u64>> {
-    let amount = u64::try_from(asked.unwrap_or(0))
-        .map_err(|_| ApiError::bad_request(format!("invalid {field}: it cannot be negative")))?;
-    Ok((amount > 0).then_some(amount))
 }
 
 fn log_config(asked: LogIn) -> LogConfig {

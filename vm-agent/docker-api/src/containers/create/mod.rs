@@ -4,7 +4,11 @@ mod config;
 mod host;
 mod mounts;
 mod network;
+mod resources;
 mod unsupported;
+
+pub(super) use host::HostIn;
+pub(super) use resources::read_update;
 
 use crate::{
     detached,

@@ -79,6 +79,8 @@ fn limits_and_options_reach_the_engine() {
                 { "Type": "tmpfs", "Target": "/t", "TmpfsOptions": { "SizeBytes": 4096, "Mode": 493 } },
             ],
             "PortBindings": { "53/udp": null, "80": [{ "HostIp": "0.0.0.0" }] },
+            "BlkioWeight": 300, "BlkioWeightDevice": [{ "Path": "/dev/vda", "Weight": 20 }],
+            "BlkioDeviceReadIOps": [{ "Path": "/dev/vda", "Rate": 5 }],
             "MemorySwappiness": 60, "OomKillDisable": true,
         },
     }))
@@ -90,6 +92,11 @@ fn limits_and_options_reach_the_engine() {
     assert_eq!((config.stop_signal.as_deref(), config.stop_timeout), (Some("SIGQUIT"), Some(-1)));
     assert_eq!((host.resources.memory, host.resources.memory_swap), (Some(67_108_864), Some(-1)));
     assert_eq!((host.resources.nano_cpus, host.resources.pids), (Some(1_500_000_000), None));
+    assert_eq!((host.resources.blkio_weight, host.resources.blkio_weight_devices[0].weight), (Some(300), 20));
+    assert_eq!(
+        (host.resources.blkio_read_iops[0].path.as_str(), host.resources.blkio_read_iops[0].rate),
+        ("/dev/vda", 5)
+    );
     assert_eq!((host.cap_add, host.cap_drop), (vec!["NET_ADMIN".to_owned()], vec!["ALL".to_owned()]));
     assert_eq!((host.masked_paths, host.readonly_paths), (Some(vec![]), None));
     assert_eq!(host.restart_policy, RestartPolicy::OnFailure(5));
@@ -101,8 +108,8 @@ fn limits_and_options_reach_the_engine() {
     assert_eq!(
         warnings,
         [
-            "Berth does not support MemorySwappiness yet. MemorySwappiness discarded.",
-            "Berth does not support OomKillDisable yet. OomKillDisable discarded."
+            "Your kernel does not support MemorySwappiness. MemorySwappiness discarded.",
+            "Your kernel does not support OomKillDisable. OomKillDisable discarded."
         ]
     );
 }

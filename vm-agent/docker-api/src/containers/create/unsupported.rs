@@ -34,12 +34,6 @@ pub(super) fn check(host: &HostIn) -> Reply<Vec<String>> {
         return Err(ApiError::bad_request(format!("unknown or invalid runtime name: {name}")));
     }
     Ok([
-        ("BlkioWeight", host.blkio_weight.is_some_and(|weight| weight != 0)),
-        ("BlkioWeightDevice", filled(&host.blkio_weight_device)),
-        ("BlkioDeviceReadBps", filled(&host.blkio_device_read_bps)),
-        ("BlkioDeviceWriteBps", filled(&host.blkio_device_write_bps)),
-        ("BlkioDeviceReadIOps", filled(&host.blkio_device_read_iops)),
-        ("BlkioDeviceWriteIOps", filled(&host.blkio_device_write_iops)),
         ("MemorySwappiness", host.memory_swappiness.is_some_and(|value| value != -1)),
         ("OomKillDisable", host.oom_kill_disable == Some(true)),
         ("CpuRealtimePeriod", host.cpu_realtime_period.is_some_and(|value| value != 0)),
@@ -47,7 +41,8 @@ pub(super) fn check(host: &HostIn) -> Reply<Vec<String>> {
     ]
     .into_iter()
     .filter(|(_, given)| *given)
-    .map(|(option, _)| format!("Berth does not support {option} yet. {option} discarded."))
+    // Docker's own words: control groups version 2 have no such switches.
+    .map(|(option, _)| format!("Your kernel does not support {option}. {option} discarded."))
     .collect())
 }
 

@@ -3,7 +3,9 @@
 
 use super::super::{mount_point, network, network::BindingOut};
 use crate::system::RUNTIME;
-use berth_engine::container::{HostConfig, LogConfig, Mount, MountKind, PortBinding, Resources, RestartPolicy, Ulimit};
+use berth_engine::container::{
+    HostConfig, LogConfig, Mount, MountKind, PortBinding, Resources, RestartPolicy, ThrottleDevice, Ulimit,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -87,13 +89,13 @@ struct ResourcesOut {
     nano_cpus: u64,
     cgroup_parent: &'static str,
     blkio_weight: u16,
-    blkio_weight_device: [(); 0],
-    blkio_device_read_bps: [(); 0],
-    blkio_device_write_bps: [(); 0],
+    blkio_weight_device: Vec<Value>,
+    blkio_device_read_bps: Vec<Value>,
+    blkio_device_write_bps: Vec<Value>,
     #[serde(rename = "BlkioDeviceReadIOps")]
-    blkio_device_read_iops: [(); 0],
+    blkio_device_read_iops: Vec<Value>,
     #[serde(rename = "BlkioDeviceWriteIOps")]
-    blkio_device_write_iops: [(); 0],
+    blkio_device_write_iops: Vec<Value>,
     cpu_period: u64,
     cpu_quota: i64,
     cpu_realtime_period: i64,
@@ -179,17 +181,24 @@ impl From<HostConfig> for HostOut {
 
 impl ResourcesOut {
     fn new(resources: Resources, ulimits: Vec<Ulimit>) -> Self {
+        let rates = |devices: &[ThrottleDevice]| -> Vec<Value> {
+            devices.iter().map(|device| json!({ "Path": device.path, "Rate": device.rate })).collect()
+        };
         Self {
             cpu_shares: resources.cpu_shares.unwrap_or(0),
             memory: resources.memory.unwrap_or(0),
             nano_cpus: resources.nano_cpus.unwrap_or(0),
             cgroup_parent: "",
-            blkio_weight: 0,
-            blkio_weight_device: [],
-            blkio_device_read_bps: [],
-            blkio_device_write_bps: [],
-            blkio_device_read_iops: [],
-            blkio_device_write_iops: [],
+            blkio_weight: resources.blkio_weight.unwrap_or(0),
+            blkio_weight_device: resources
+                .blkio_weight_devices
+                .iter()
+                .map(|device| json!({ "Path": device.path, "Weight": device.weight }))
+                .collect(),
+            blkio_device_read_bps: rates(&resources.blkio_read_bps),
+            blkio_device_write_bps: rates(&resources.blkio_write_bps),
+            blkio_device_read_iops: rates(&resources.blkio_read_iops),
+            blkio_device_write_iops: rates(&resources.blkio_write_iops),
             cpu_period: resources.cpu_period.unwrap_or(0),
             cpu_quota: resources.cpu_quota.unwrap_or(0),
             cpu_realtime_period: 0,

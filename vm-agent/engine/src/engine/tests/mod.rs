@@ -3,6 +3,7 @@
 mod events;
 mod images;
 mod lifecycle;
+mod limits;
 mod recovery;
 mod refusals;
 mod volumes;

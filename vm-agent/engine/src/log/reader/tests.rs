@@ -13,7 +13,7 @@ struct Log {
 
 fn live(life: Life) -> Option<Arc<Live>> {
     let network = crate::container::NetworkSettings::default();
-    Some(Arc::new(Live { name: "web".into(), life, network, publications: vec![], filled: false }))
+    Some(Arc::new(Live { name: "web".into(), life, network, publications: vec![], filled: false, tuning: None }))
 }
 
 impl Log {
