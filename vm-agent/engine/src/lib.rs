@@ -25,9 +25,11 @@ mod runtime_cli;
 pub mod seam;
 mod signal;
 mod spec;
+pub mod stats;
 mod store;
 pub mod system;
 mod timestamp;
+pub mod top;
 pub mod volume;
 
 pub use config::EngineConfig;

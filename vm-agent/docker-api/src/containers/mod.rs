@@ -9,6 +9,8 @@ mod logs;
 mod mount_point;
 mod network;
 mod remove;
+mod stats;
+mod top;
 mod update;
 mod wait;
 
@@ -33,6 +35,8 @@ pub(crate) fn routes() -> Router<Engine> {
         .route("/containers/{name}/update", post(update::post))
         .route("/containers/{name}/rename", post(lifecycle::rename))
         .route("/containers/{name}/wait", post(wait::post))
+        .route("/containers/{name}/stats", get(stats::get))
+        .route("/containers/{name}/top", get(top::get))
         .route("/containers/{name}/logs", get(logs::get))
         .route("/containers/{name}/attach", post(attach::post))
 }

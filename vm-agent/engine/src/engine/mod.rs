@@ -13,6 +13,7 @@ mod pause;
 mod recover;
 mod remove;
 mod start;
+mod stats;
 mod stop;
 mod system;
 mod tell;

@@ -73,7 +73,7 @@ fn filesystem(path: &Path) -> String {
 }
 
 /// The machine's memory, bytes; 0 when the kernel does not say.
-fn memory() -> u64 {
+pub(super) fn memory() -> u64 {
     let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()).unwrap_or(0) * 1024

@@ -35,3 +35,29 @@ fn a_paused_container_stands_still_through_an_engines_death() {
         ground.nothing_runs();
     });
 }
+
+#[test]
+fn processes_and_usage_are_the_containers_own() {
+    on_own_ground(|ground| async move {
+        let engine = ground.engine_with_busybox().await;
+        engine.create_container(shell("some", "sleep 1001 & sleep 1002", |_, _| {})).await.unwrap();
+        assert!(engine.container_top("some", "").await.unwrap_err().to_string().ends_with("is not running"));
+        assert!(engine.container_stats("some").await.unwrap().usage.is_none());
+        engine.start_container("some").await.unwrap();
+        let table = loop {
+            let table = engine.container_top("some", "").await.unwrap();
+            if table.processes.iter().filter(|row| row[7].starts_with("sleep 100")).count() == 2 {
+                break table;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        assert_eq!(table.titles, ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"]);
+        assert!(table.processes.iter().all(|row| row[0] == "root" && row[5] == "?"), "{table:?}");
+        let pid = engine.inspect_container("some").await.unwrap().state.pid.to_string();
+        assert_eq!(table.processes[0][1], pid, "the first process, as the machine numbers it");
+        let usage = engine.container_stats("some").await.unwrap().usage.unwrap();
+        assert!(usage.networks.contains_key("eth0") && !usage.networks.contains_key("lo"), "{usage:?}");
+        assert!(usage.cpu.total > 0 && usage.cpu.system > 0 && usage.cpu.online > 0, "{usage:?}");
+        engine.remove_container("some", RemoveOptions { force: true, volumes: true }).await.unwrap();
+    });
+}
