@@ -26,6 +26,34 @@ fn parse(text: &str) -> Option<Timestamp> {
     seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Timestamp)
 }
 
+/// The moment of an `until` filter: seconds, RFC 3339, or an age such as `1h30m` (moby `timestamp.GetTimestamp`).
+pub(crate) fn until(text: &str, now: Timestamp) -> Option<Timestamp> {
+    parse(text).or_else(|| Timestamp::parse_rfc3339(text)).or_else(|| now.0.checked_sub(age(text)?).map(Timestamp))
+}
+
+/// Go's durations, as far as people write ages with them: numbers with `h`, `m`, `s`, `ms`. Nanoseconds.
+fn age(text: &str) -> Option<i64> {
+    let (mut rest, mut total) = (text, 0_i64);
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
+        let number: i64 = rest[..digits].parse().ok()?;
+        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |end| digits + end);
+        let unit = match &rest[digits..unit_end] {
+            "h" => 3_600_000_000_000,
+            "m" => 60_000_000_000,
+            "s" => 1_000_000_000,
+            "ms" => 1_000_000,
+            _ => return None,
+        };
+        total = total.checked_add(number.checked_mul(unit)?)?;
+        rest = &rest[unit_end..];
+    }
+    Some(total)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,10 +83,27 @@ mod tests {
         assert!(from_query(&query, "bad").unwrap_err().message().starts_with("invalid value for \"bad\""));
     }
 
+    #[test]
+    fn an_until_is_a_time_or_an_age() {
+        let now = Timestamp(1_800_000_000_000_000_000);
+        for (text, seconds) in [
+            ("1700000000", 1_700_000_000),
+            ("2026-11-20T10:00:00Z", 1_795_168_800),
+            ("10m", 1_799_999_400),
+            ("1h30m", 1_799_994_600),
+        ] {
+            assert_eq!(until(text, now), Some(Timestamp(seconds * 1_000_000_000)), "{text}");
+        }
+        for bad in ["", "m", "10", "10x", "1h30", "99999999999999h"] {
+            assert!(until(bad, now).is_none_or(|_| bad == "10"), "{bad}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn any_text_gets_an_answer(text in "[-+0-9.x]{0,40}") {
+        fn any_text_gets_an_answer(text in "[-+0-9.xhms]{0,40}") {
             let _ = parse(&text);
+            let _ = until(&text, Timestamp(0));
         }
 
         #[test]

@@ -24,6 +24,23 @@ pub(crate) fn name_fits(wanted: &str, name: &str) -> bool {
     }
 }
 
+/// Regular expressions of container names. As in docker, one that is no expression fits nothing.
+pub(crate) struct Names(Option<Vec<regex_lite::Regex>>);
+
+impl Names {
+    /// Without expressions, every name fits.
+    pub(crate) fn new(wanted: &[String]) -> Self {
+        let compile = |text: &String| regex_lite::RegexBuilder::new(text).size_limit(1 << 20).build().ok();
+        Self((!wanted.is_empty()).then(|| wanted.iter().filter_map(compile).collect()))
+    }
+
+    /// Whether one fits the name, with docker's slash in front or without it.
+    pub(crate) fn fit(&self, name: &str) -> bool {
+        let Some(all) = &self.0 else { return true };
+        all.iter().any(|wanted| wanted.is_match(name) || wanted.is_match(&format!("/{name}")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +58,17 @@ mod tests {
         ] {
             assert_eq!(name_fits(wanted, "web"), fits, "{wanted}");
         }
+    }
+
+    #[test]
+    fn container_names_are_matched_by_expressions() {
+        let fit = |wanted: &str| Names::new(&[wanted.to_owned()]).fit("web-1");
+        for yes in ["eb", "^web", "^/web-1$", "^web-[0-9]+$", "w.b", "(db|web)"] {
+            assert!(fit(yes), "{yes}");
+        }
+        for no in ["^eb", "web$", "[", "db"] {
+            assert!(!fit(no), "{no}");
+        }
+        assert!(Names::new(&[]).fit("anything"));
     }
 }

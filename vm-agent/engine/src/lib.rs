@@ -30,6 +30,7 @@ mod store;
 pub mod system;
 mod timestamp;
 pub mod top;
+mod tree_size;
 pub mod volume;
 
 pub use config::EngineConfig;

@@ -4,11 +4,17 @@ use super::{
     mount_point::MountPointOut,
     network::{self, EndpointOut},
 };
-use crate::{error::Reply, filters::Filters, query::Query, wire::json};
+use crate::{
+    error::{ApiError, Reply},
+    filters::Filters,
+    query::Query,
+    version::ApiVersion,
+    wire::json,
+};
 use axum::extract::State;
 use berth_engine::{
     Engine,
-    container::{ContainerFilters, ContainerState, ContainerSummary, ListOptions, PublishedPort},
+    container::{ContainerFilters, ContainerState, ContainerSummary, HealthStatus, ListOptions, PublishedPort},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -31,19 +37,21 @@ const FILTERS: &[&str] = &[
     "volume",
 ];
 
-pub(super) async fn get(State(engine): State<Engine>, query: Query) -> Reply {
+pub(super) async fn get(State(engine): State<Engine>, version: ApiVersion, query: Query) -> Reply {
     let filters = query.filters(FILTERS)?;
     let options = ListOptions {
         all: query.on("all"),
+        size: query.on("size"),
         // Docker takes 0 and negative numbers for no limit.
         limit: query.number::<i64>("limit")?.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0),
         filters: read_filters(&filters)?,
     };
-    if fits_none(&filters)? {
+    // The engine has no swarm, so no container is a task of one.
+    if filters.yes("is-task")? == Some(true) {
         return Ok(json::ok(&[(); 0]));
     }
     let containers = engine.list_containers(options).await?;
-    Ok(json::ok(&containers.into_iter().map(Summary::from).collect::<Vec<_>>()))
+    Ok(json::ok(&containers.into_iter().map(|container| Summary::new(container, version)).collect::<Vec<_>>()))
 }
 
 fn read_filters(filters: &Filters) -> Reply<ContainerFilters> {
@@ -62,14 +70,18 @@ fn read_filters(filters: &Filters) -> Reply<ContainerFilters> {
         since: filters.values("since"),
         publish: filters.values("publish"),
         expose: filters.values("expose"),
+        health: filters.values("health").iter().map(|text| health(text)).collect::<Reply<_>>()?,
     })
 }
 
-/// Swarm tasks and containers with a verdict of a health check: the engine has neither, so these fit none.
-fn fits_none(filters: &Filters) -> Reply<bool> {
-    let health = filters.values("health");
-    let wants_verdict = !health.is_empty() && !health.iter().any(|verdict| verdict == "none");
-    Ok(wants_verdict || filters.yes("is-task")? == Some(true))
+fn health(text: &str) -> Reply<Option<HealthStatus>> {
+    match text {
+        "none" => Ok(None),
+        "starting" => Ok(Some(HealthStatus::Starting)),
+        "healthy" => Ok(Some(HealthStatus::Healthy)),
+        "unhealthy" => Ok(Some(HealthStatus::Unhealthy)),
+        _ => Err(ApiError::bad_request(format!("unrecognised filter value for health: {text}"))),
+    }
 }
 
 #[derive(Serialize)]
@@ -89,6 +101,20 @@ struct Summary {
     host_config: HostConfig,
     network_settings: Networks,
     mounts: Vec<MountPointOut>,
+    /// Since API 1.52.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthOut>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_rw: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_root_fs: Option<u64>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthOut {
+    status: String,
+    failing_streak: u32,
 }
 
 #[derive(Serialize)]
@@ -115,8 +141,12 @@ struct Port {
     kind: String,
 }
 
-impl From<ContainerSummary> for Summary {
-    fn from(container: ContainerSummary) -> Self {
+impl Summary {
+    fn new(container: ContainerSummary, version: ApiVersion) -> Self {
+        let health = container.health.map_or_else(
+            || HealthOut { status: "none".to_owned(), failing_streak: 0 },
+            |health| HealthOut { status: health.status.to_string(), failing_streak: health.failing_streak },
+        );
         Self {
             id: container.id,
             names: [format!("/{}", container.name)],
@@ -131,6 +161,10 @@ impl From<ContainerSummary> for Summary {
             host_config: HostConfig { network_mode: network::mode(&container.network_mode).to_owned() },
             network_settings: Networks { networks: network::endpoints(container.network.networks) },
             mounts: container.mounts.into_iter().map(MountPointOut::from).collect(),
+            health: version.at_least(52).then_some(health),
+            // Docker leaves 0 out here.
+            size_rw: container.size.map(|size| size.written).filter(|bytes| *bytes > 0),
+            size_root_fs: container.size.map(|size| size.whole),
         }
     }
 }
@@ -200,12 +234,14 @@ mod tests {
                 rw: true,
                 propagation: String::new(),
             }],
+            health: None,
+            size: None,
         }
     }
 
     #[test]
     fn a_line_is_dockers_and_the_oracle_reads_it() {
-        let summary = Summary::from(container());
+        let summary = Summary::new(container(), ApiVersion::new(1, 51));
         let text = serde_json::to_string(&summary).unwrap();
         let read: bollard_stubs::models::ContainerSummary = serde_json::from_str(&text).unwrap();
         assert_eq!(read.names.unwrap(), ["/web"]);
@@ -224,15 +260,25 @@ mod tests {
     }
 
     #[test]
-    fn health_and_swarm_filters_fit_what_the_engine_has() {
-        for (text, none) in [
-            ("{}", false),
-            (r#"{"health":["none"]}"#, false),
-            (r#"{"health":["healthy"]}"#, true),
-            (r#"{"is-task":["true"]}"#, true),
-            (r#"{"is-task":["false"]}"#, false),
-        ] {
-            assert_eq!(fits_none(&Filters::parse(text).unwrap()).unwrap(), none, "{text}");
-        }
+    fn health_is_asked_for_by_dockers_words() {
+        let health = |text: &str| read_filters(&Filters::parse(text).unwrap()).map(|filters| filters.health);
+        assert_eq!(health(r#"{"health":["none","healthy"]}"#).unwrap(), [Some(HealthStatus::Healthy), None]);
+        let refused = health(r#"{"health":["fine"]}"#).unwrap_err();
+        assert_eq!(refused.message(), "unrecognised filter value for health: fine");
+    }
+
+    #[test]
+    fn sizes_and_health_are_shown_to_those_who_know_them() {
+        let size = berth_engine::container::ContainerSize { written: 0, whole: 7 };
+        let shown = |version| {
+            let summary = Summary::new(ContainerSummary { size: Some(size), ..container() }, version);
+            serde_json::to_value(summary).unwrap()
+        };
+        let new = shown(crate::CURRENT);
+        assert_eq!(
+            (new.get("SizeRw"), &new["SizeRootFs"], &new["Health"]["Status"]),
+            (None, &7.into(), &"none".into())
+        );
+        assert_eq!(shown(ApiVersion::new(1, 51)).get("Health"), None);
     }
 }

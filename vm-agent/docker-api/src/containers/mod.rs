@@ -8,6 +8,7 @@ mod list;
 mod logs;
 mod mount_point;
 mod network;
+mod prune;
 mod remove;
 mod stats;
 mod top;
@@ -24,6 +25,7 @@ pub(crate) fn routes() -> Router<Engine> {
     Router::new()
         .route("/containers/json", get(list::get))
         .route("/containers/create", post(create::post))
+        .route("/containers/prune", post(prune::post))
         .route("/containers/{name}", axum::routing::delete(remove::delete))
         .route("/containers/{name}/json", get(inspect::get))
         .route("/containers/{name}/start", post(lifecycle::start))

@@ -47,7 +47,13 @@ pub(super) async fn get(State(engine): State<Engine>, version: ApiVersion, heade
             query.get("until").unwrap_or_default()
         )));
     }
-    let options = EventOptions { since, until, filters: filters(&query.filters(FILTERS)?) };
+    let asked = query.filters(FILTERS)?;
+    let mut filters = filters(&asked);
+    // The engine has none of these things, so that nothing happens to the ones asked for.
+    if ["config", "node", "plugin", "secret", "service"].iter().any(|kind| !asked.values(kind).is_empty()) {
+        filters.scope = vec!["none".to_owned()];
+    }
+    let options = EventOptions { since, until, filters };
     let events = engine.events(options).map(move |event| lines::line(&Message::new(event, version)));
     Ok(lines::reply(content_type(&headers, version), events))
 }
@@ -61,6 +67,8 @@ fn filters(filters: &Filters) -> EventFilters {
         volume: filters.values("volume"),
         network: filters.values("network"),
         label: filters.values("label"),
+        daemon: filters.values("daemon"),
+        scope: filters.values("scope"),
     }
 }
 

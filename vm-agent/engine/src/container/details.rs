@@ -1,6 +1,6 @@
 //! Everything the engine tells about one container.
 
-use super::{ContainerConfig, ContainerState, HostConfig, MountKind};
+use super::{ContainerConfig, ContainerState, Health, HostConfig, MountKind};
 use crate::{ContainerPort, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -69,6 +69,9 @@ pub struct StateDetails {
     pub started_at: Option<Timestamp>,
     /// Of the last end.
     pub finished_at: Option<Timestamp>,
+    /// `None` without a check.
+    #[serde(default)]
+    pub health: Option<Health>,
 }
 
 /// One thing mounted in a container.

@@ -72,6 +72,7 @@ impl Life {
                 oom_killed: false,
                 started_at: None,
                 finished_at: None,
+                health: None,
             },
             restarts: 0,
             stopped_by_hand: false,
@@ -119,10 +120,14 @@ impl Life {
                 details.exit_code = exit_code;
                 details.oom_killed |= oom_killed;
                 details.finished_at = Some(at);
+                unwatched(details);
                 next.ends += 1;
             }
             (Turn::OutOfMemory, S::Running | S::Paused) => details.oom_killed = true,
-            (Turn::Frozen, S::Running) => details.status = S::Paused,
+            (Turn::Frozen, S::Running) => {
+                details.status = S::Paused;
+                unwatched(details);
+            }
             (Turn::Thawed, S::Paused) => details.status = S::Running,
             (Turn::Pausing { pause }, S::Exited) => {
                 details.status = S::Restarting;
@@ -164,6 +169,12 @@ impl Life {
             RestartPolicy::Always => true,
             RestartPolicy::UnlessStopped => !self.stopped_by_hand,
         }
+    }
+}
+
+fn unwatched(details: &mut StateDetails) {
+    if let Some(health) = &mut details.health {
+        health.unwatched();
     }
 }
 

@@ -1,6 +1,6 @@
 //! The list of containers.
 
-use super::{ContainerState, MountPoint, NetworkMode, NetworkSettings};
+use super::{ContainerState, Health, HealthStatus, MountPoint, NetworkMode, NetworkSettings};
 use crate::{Protocol, Timestamp};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -11,6 +11,8 @@ pub struct ListOptions {
     pub all: bool,
     /// The newest so many, running or not; 0 is no limit.
     pub limit: usize,
+    /// Count what each has written, which takes a walk through its files.
+    pub size: bool,
     /// Which.
     pub filters: ContainerFilters,
 }
@@ -20,7 +22,7 @@ pub struct ListOptions {
 pub struct ContainerFilters {
     /// Prefixes of ids.
     pub id: Vec<String>,
-    /// Parts of names, or a regular expression of docker's simple kind: `^` and `$` at the ends are honoured.
+    /// Regular expressions that a part of the name fits, with or without its slash.
     pub name: Vec<String>,
     /// States.
     pub status: Vec<ContainerState>,
@@ -42,6 +44,37 @@ pub struct ContainerFilters {
     pub publish: Vec<String>,
     /// Ports exposed.
     pub expose: Vec<String>,
+    /// What its checks say; `None` for one without a check.
+    pub health: Vec<Option<HealthStatus>>,
+}
+
+/// Which ended containers to remove.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PruneFilters {
+    /// Made before then.
+    pub until: Option<Timestamp>,
+    /// All of these: `key` or `key=value`.
+    pub label: Vec<String>,
+    /// None of these.
+    pub label_not: Vec<String>,
+}
+
+/// What a prune did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Ids.
+    pub deleted: Vec<String>,
+    /// Bytes.
+    pub space_reclaimed: u64,
+}
+
+/// How much a container's files take, bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ContainerSize {
+    /// What it has written.
+    pub written: u64,
+    /// With the image below.
+    pub whole: u64,
 }
 
 /// One line of the list.
@@ -73,6 +106,10 @@ pub struct ContainerSummary {
     pub network: NetworkSettings,
     /// What is mounted.
     pub mounts: Vec<MountPoint>,
+    /// `None` without a check.
+    pub health: Option<Health>,
+    /// `None` unless asked for.
+    pub size: Option<ContainerSize>,
 }
 
 /// A port in the list.

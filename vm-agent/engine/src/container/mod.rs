@@ -3,6 +3,7 @@
 mod config;
 mod details;
 mod effective;
+mod health;
 mod life;
 mod list;
 mod mount_plan;
@@ -19,8 +20,9 @@ pub use config::{
 };
 pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
 pub(crate) use effective::{fill as fill_from_image, ports as image_ports};
+pub use health::{Health, HealthStatus, Probe};
 pub(crate) use life::{Life, Turn, UNSEEN_EXIT};
-pub use list::{ContainerFilters, ContainerSummary, ListOptions, PublishedPort};
+pub use list::{ContainerFilters, ContainerSize, ContainerSummary, ListOptions, PruneFilters, Pruned, PublishedPort};
 pub(crate) use mount_plan::{Wish, WishKind, plan as plan_mounts};
 pub(crate) use record::{Definition, Live, MountSpec};
 pub use request::{CreateContainer, Created, RemoveOptions, StopOptions, WaitCondition, WaitOutcome};

@@ -1,6 +1,6 @@
 //! Docker's words for how a container is: `Up 5 minutes`, `Exited (0) 2 hours ago`.
 
-use super::{ContainerState, StateDetails};
+use super::{ContainerState, Health, HealthStatus, StateDetails};
 use crate::Timestamp;
 
 /// The words for the list.
@@ -8,7 +8,13 @@ pub(crate) fn status_text(state: &StateDetails, now: Timestamp) -> String {
     let since = |at: Option<Timestamp>| human(now.0.saturating_sub(at.map_or(now.0, |at| at.0)) / 1_000_000_000);
     match state.status {
         ContainerState::Created => "Created".to_owned(),
-        ContainerState::Running => format!("Up {}", since(state.started_at)),
+        ContainerState::Running => match &state.health {
+            None => format!("Up {}", since(state.started_at)),
+            Some(Health { status: HealthStatus::Starting, .. }) => {
+                format!("Up {} (health: starting)", since(state.started_at))
+            }
+            Some(health) => format!("Up {} ({})", since(state.started_at), health.status),
+        },
         ContainerState::Paused => format!("Up {} (Paused)", since(state.started_at)),
         ContainerState::Restarting => {
             format!("Restarting ({}) {} ago", state.exit_code, since(state.finished_at))
@@ -71,6 +77,12 @@ mod tests {
         state.status = ContainerState::Running;
         state.started_at = Some(Timestamp(now.0 - 300_000_000_000));
         assert_eq!(status_text(&state, now), "Up 5 minutes");
+        state.health = Some(Health { status: HealthStatus::Starting, failing_streak: 0, log: vec![] });
+        assert_eq!(status_text(&state, now), "Up 5 minutes (health: starting)");
+        state.health.as_mut().unwrap().status = HealthStatus::Healthy;
+        assert_eq!(status_text(&state, now), "Up 5 minutes (healthy)");
+        state.status = ContainerState::Paused;
+        assert_eq!(status_text(&state, now), "Up 5 minutes (Paused)");
         state.status = ContainerState::Exited;
         state.exit_code = 137;
         state.finished_at = Some(Timestamp(now.0 - 2_000_000_000));

@@ -1,13 +1,27 @@
 //! Everything about one container.
 
 use super::Engine;
-use crate::{Result, container::ContainerDetails, spec::EtcFiles};
+use crate::{
+    Result,
+    container::{ContainerDetails, ContainerSize},
+    spec::EtcFiles,
+};
 use std::{collections::BTreeMap, path::Path};
 
 /// The name docker gives to what we do.
 pub(super) const STORAGE_DRIVER: &str = "overlay2";
 
 impl Engine {
+    /// How much a container's files take: a walk through them.
+    ///
+    /// # Errors
+    /// No such container.
+    pub async fn container_size(&self, name: &str) -> Result<ContainerSize> {
+        let container = self.inner.roster.find(name)?;
+        container.now()?;
+        Ok(self.size_of(&container.definition).await)
+    }
+
     /// Everything about one container, by id, prefix of an id, or name.
     ///
     /// # Errors

@@ -4,11 +4,12 @@ use super::Engine;
 use crate::{
     Result,
     container::{
-        ContainerFilters, ContainerState, ContainerSummary, Definition, Endpoint, ListOptions, Live, NetworkSettings,
-        PublishedPort, status_text,
+        ContainerFilters, ContainerSize, ContainerState, ContainerSummary, Definition, Endpoint, ListOptions, Live,
+        NetworkSettings, PublishedPort, status_text,
     },
     filter,
     roster::Container,
+    tree_size::tree_size,
 };
 use std::{
     cmp::Reverse,
@@ -25,8 +26,9 @@ impl Engine {
     /// # Errors
     /// A filter that makes no sense.
     pub async fn list_containers(&self, options: ListOptions) -> Result<Vec<ContainerSummary>> {
-        let ListOptions { all, limit, filters } = options;
-        let all = all || limit > 0 || !filters.status.is_empty() || !filters.exited.is_empty();
+        let ListOptions { all, limit, size, filters } = options;
+        let all = all || limit > 0 || !filters.status.is_empty();
+        let names_wanted = filter::Names::new(&filters.name);
         let mut seen: Vec<Seen> =
             self.inner.roster.all().into_iter().filter_map(|c| c.now().ok().map(|live| (c, live))).collect();
         seen.sort_by_key(|(container, _)| (Reverse(container.definition.created), container.id().to_owned()));
@@ -42,12 +44,14 @@ impl Engine {
                 && since.is_none_or(|since| created > since)
                 && ancestors.as_ref().is_none_or(|ids| ids.contains(&container.definition.image_id))
                 && fits(&container.definition, live, &filters, self)
+                && names_wanted.fit(&live.name)
         });
         if limit > 0 {
             seen.truncate(limit);
         }
         let names = self.present_images(&seen).await;
         let now = self.inner.seams.clock.now();
+        let sizes = if size { self.sizes(&seen).await } else { HashMap::new() };
         Ok(seen
             .into_iter()
             .map(|(container, live)| {
@@ -68,6 +72,8 @@ impl Engine {
                     network_mode: host.network_mode.clone(),
                     network: self.network_shown(&live, &container.definition),
                     mounts: mounts.iter().map(|mount| mount.point.clone()).collect(),
+                    health: live.life.details.health.clone(),
+                    size: sizes.get(id).copied(),
                 }
             })
             .collect())
@@ -105,6 +111,33 @@ impl Engine {
         Ok(Some(ids))
     }
 
+    async fn sizes(&self, seen: &[Seen]) -> HashMap<String, ContainerSize> {
+        let mut sizes = HashMap::new();
+        for (container, _) in seen {
+            sizes.insert(container.id().to_owned(), self.size_of(&container.definition).await);
+        }
+        sizes
+    }
+
+    /// What a container has written, and that with its image. 0 for what is being removed meanwhile.
+    pub(super) async fn size_of(&self, definition: &Definition) -> ContainerSize {
+        let dir = self.inner.paths.container(&definition.id);
+        let written = match self.inner.seams.snapshots.get(&definition.id, &dir).await {
+            Ok(snapshot) => tokio::task::spawn_blocking(move || tree_size(&snapshot.upper)).await,
+            Err(e) => Ok(Err(std::io::Error::other(e))),
+        };
+        let written = match written {
+            Ok(Ok(written)) => written,
+            Ok(Err(e)) => {
+                tracing::debug!("the files of {} cannot be counted: {e}", definition.short_id());
+                0
+            }
+            Err(_) => 0,
+        };
+        let image = self.inner.seams.images.resolve(&definition.image_id).await.map_or(0, |image| image.size);
+        ContainerSize { written, whole: written.saturating_add(image) }
+    }
+
     /// What the image names of these containers mean now.
     async fn present_images(&self, seen: &[Seen]) -> HashMap<String, String> {
         let names: HashSet<&str> =
@@ -130,9 +163,9 @@ fn fits(definition: &Definition, live: &Live, filters: &ContainerFilters, engine
         ports.iter().any(|port| (low..=high).contains(&port.number) && port.protocol.to_string() == protocol)
     };
     any(&filters.id, &|id| definition.id.starts_with(id))
-        && any(&filters.name, &|name| filter::name_fits(name, &live.name))
         && (filters.status.is_empty() || filters.status.contains(&details.status))
         && filters.label.iter().all(|label| filter::label_fits(label, &definition.config.labels))
+        && (filters.health.is_empty() || filters.health.contains(&details.health.as_ref().map(|health| health.status)))
         && (filters.exited.is_empty()
             || (details.status == ContainerState::Exited && filters.exited.contains(&details.exit_code)))
         && any(&filters.volume, &|volume| {

@@ -10,6 +10,7 @@ mod networks;
 mod observe;
 mod oom;
 mod pause;
+mod prune;
 mod recover;
 mod remove;
 mod start;
@@ -74,6 +75,8 @@ struct Inner {
     volumes: tokio::sync::Mutex<BTreeMap<String, VolumeRow>>,
     /// Held while volumes are filled: two containers on a new volume fill it once.
     filling: tokio::sync::Mutex<()>,
+    /// Held by a prune: one at a time.
+    pruning: tokio::sync::Mutex<()>,
     /// The engine is going down: nothing is restarted.
     closing: AtomicBool,
 }
@@ -136,6 +139,7 @@ impl Engine {
             logs,
             volumes: tokio::sync::Mutex::new(volumes),
             filling: tokio::sync::Mutex::default(),
+            pruning: tokio::sync::Mutex::default(),
             closing: AtomicBool::new(false),
             config,
         };

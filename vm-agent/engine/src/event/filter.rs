@@ -8,9 +8,9 @@ pub(super) fn fits(filters: &EventFilters, event: &Event) -> bool {
         wanted.is_empty()
             || (event.kind == kind
                 && wanted.iter().any(|w| {
-                    event.actor == *w
-                        || (w.len() >= 12 && event.actor.starts_with(w.as_str()))
-                        || event.attributes.get(also).is_some_and(|name| name == w)
+                    // As docker (moby `FuzzyMatch`): beginnings of ids and names count.
+                    event.actor.starts_with(w.as_str())
+                        || event.attributes.get(also).is_some_and(|name| name.starts_with(w.as_str()))
                 }))
     };
     // Network and volume events carry the container's id: docker lets the container filter see them.
@@ -26,6 +26,8 @@ pub(super) fn fits(filters: &EventFilters, event: &Event) -> bool {
         && image_fits(filters, event)
         && about(EventKind::Volume, &filters.volume, "name")
         && about(EventKind::Network, &filters.network, "name")
+        && about(EventKind::Daemon, &filters.daemon, "name")
+        && (filters.scope.is_empty() || filters.scope.iter().any(|scope| scope == "local"))
         && filters.label.iter().all(|label| crate::filter::label_fits(label, &event.attributes))
 }
 
@@ -76,7 +78,9 @@ mod tests {
         assert!(some(|f, v| f.kind = v, &["image", "container"]) && !some(|f, v| f.kind = v, &["image"]));
         assert!(some(|f, v| f.action = v, &["start"]) && !some(|f, v| f.action = v, &["st"]));
         assert!(some(|f, v| f.container = v, &["web"]) && some(|f, v| f.container = v, &["0123456789ab"]));
-        assert!(!some(|f, v| f.container = v, &["we"]));
+        assert!(some(|f, v| f.container = v, &["we"]) && !some(|f, v| f.container = v, &["eb"]));
+        assert!(some(|f, v| f.scope = v, &["local"]) && !some(|f, v| f.scope = v, &["swarm"]));
+        assert!(!some(|f, v| f.daemon = v, &["web"]));
         assert!(some(|f, v| f.image = v, &["nginx"]) && !some(|f, v| f.image = v, &["ngin"]));
         assert!(some(|f, v| f.label = v, &["tier", "tier=front"]) && !some(|f, v| f.label = v, &["tier", "x"]));
         assert!(!some(|f, v| f.volume = v, &["web"]));

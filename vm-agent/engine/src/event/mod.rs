@@ -80,4 +80,8 @@ pub struct EventFilters {
     pub network: Vec<String>,
     /// `key` or `key=value`.
     pub label: Vec<String>,
+    /// Ids or names of the engine.
+    pub daemon: Vec<String>,
+    /// `local`; nothing happens in any other scope.
+    pub scope: Vec<String>,
 }

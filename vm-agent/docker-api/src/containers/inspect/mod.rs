@@ -4,17 +4,27 @@ mod config;
 mod host;
 
 use super::{mount_point::MountPointOut, network::SettingsOut};
-use crate::{error::Reply, version::ApiVersion, wire::json};
+use crate::{error::Reply, query::Query, version::ApiVersion, wire::json};
 use axum::extract::{Path, State};
 use berth_engine::{
     Engine, Timestamp,
-    container::{ContainerDetails, ContainerState, StateDetails},
+    container::{ContainerDetails, ContainerSize, ContainerState, Health, Probe, StateDetails},
 };
 use serde::Serialize;
 use std::{collections::BTreeMap, path::Path as FilePath};
 
-pub(super) async fn get(State(engine): State<Engine>, Path(name): Path<String>, version: ApiVersion) -> Reply {
-    Ok(json::ok(&Details::new(engine.inspect_container(&name).await?, version)))
+pub(super) async fn get(
+    State(engine): State<Engine>,
+    Path(name): Path<String>,
+    version: ApiVersion,
+    query: Query,
+) -> Reply {
+    let mut details = Details::new(engine.inspect_container(&name).await?, version);
+    if query.on("size") {
+        let ContainerSize { written, whole } = engine.container_size(&name).await?;
+        (details.size_rw, details.size_root_fs) = (Some(written), Some(whole));
+    }
+    Ok(json::ok(&details))
 }
 
 #[derive(Serialize)]
@@ -44,6 +54,10 @@ struct Details {
     mounts: Vec<MountPointOut>,
     config: config::ConfigOut,
     network_settings: SettingsOut,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_rw: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size_root_fs: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -61,6 +75,41 @@ struct Life {
     error: String,
     started_at: String,
     finished_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    health: Option<HealthOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthOut {
+    status: String,
+    failing_streak: u32,
+    log: Vec<ProbeOut>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ProbeOut {
+    start: String,
+    end: String,
+    exit_code: i64,
+    output: String,
+}
+
+impl From<Health> for HealthOut {
+    fn from(health: Health) -> Self {
+        let probe = |probe: Probe| ProbeOut {
+            start: probe.start.rfc3339(),
+            end: probe.end.rfc3339(),
+            exit_code: probe.exit_code,
+            output: probe.output,
+        };
+        Self {
+            status: health.status.to_string(),
+            failing_streak: health.failing_streak,
+            log: health.log.into_iter().map(probe).collect(),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -97,6 +146,8 @@ impl Details {
             config: container.config.into(),
             image: container.image_id,
             network_settings: SettingsOut::new(container.network, version),
+            size_rw: None,
+            size_root_fs: None,
         }
     }
 }
@@ -118,6 +169,7 @@ impl From<StateDetails> for Life {
             error: state.error,
             started_at: at(state.started_at),
             finished_at: at(state.finished_at),
+            health: state.health.map(HealthOut::from),
         }
     }
 }

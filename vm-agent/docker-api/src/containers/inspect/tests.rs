@@ -21,6 +21,7 @@ fn container() -> ContainerDetails {
             oom_killed: false,
             started_at: Some(Timestamp(1_700_000_001_000_000_000)),
             finished_at: None,
+            health: None,
         },
         image_id: format!("sha256:{}", "cd".repeat(32)),
         platform: "linux".into(),
@@ -101,6 +102,22 @@ fn a_container_is_dockers_and_the_oracle_reads_it() {
     assert_eq!(read.host_config.unwrap().restart_policy.unwrap().maximum_retry_count, Some(3));
     assert_eq!(read.state.unwrap().running, Some(true));
     insta::assert_json_snapshot!(details);
+}
+
+#[test]
+fn health_is_dockers_and_the_oracle_reads_it() {
+    use berth_engine::container::HealthStatus;
+    let mut container = container();
+    let at = Timestamp(1_700_000_000_000_000_000);
+    let log = vec![Probe { start: at, end: at, exit_code: 1, output: "no".into() }];
+    container.state.health = Some(Health { status: HealthStatus::Unhealthy, failing_streak: 3, log });
+    let text = serde_json::to_string(&Details::new(container, crate::CURRENT)).unwrap();
+    let read: bollard_stubs::models::ContainerInspectResponse = serde_json::from_str(&text).unwrap();
+    let health = read.state.unwrap().health.unwrap();
+    assert_eq!((health.failing_streak, health.log.unwrap()[0].exit_code), (Some(3), Some(1)));
+    assert!(
+        text.contains(r#""Health":{"Status":"unhealthy","FailingStreak":3,"Log":[{"Start":"2023-11-14T22:13:20Z""#)
+    );
 }
 
 #[test]

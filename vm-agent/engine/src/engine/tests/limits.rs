@@ -1,7 +1,9 @@
 use super::*;
 use crate::{
     ErrorKind, Timestamp,
-    container::{RemoveOptions, Resources, RestartPolicy, StopOptions, UpdateContainer},
+    container::{
+        ListOptions, PruneFilters, Pruned, RemoveOptions, Resources, RestartPolicy, StopOptions, UpdateContainer,
+    },
     event::EventOptions,
 };
 use futures_util::StreamExt;
@@ -136,4 +138,36 @@ async fn a_kill_for_want_of_memory_is_told_when_it_happens_and_once() {
     assert!(case.state("hog").await.oom_killed);
     case.engine.start_container("hog").await.unwrap();
     assert!(!case.state("hog").await.oom_killed, "a new start is a new life");
+}
+
+#[tokio::test]
+async fn a_prune_takes_what_has_ended_and_fits() {
+    let case = Case::new().await;
+    let (old, running) = (case.create("old", |_| {}).await, case.run("running", |_| {}).await);
+    let upper = case.engine.inspect_container(&old).await.unwrap().storage["UpperDir"].clone();
+    std::fs::create_dir_all(&upper).unwrap();
+    std::fs::write(std::path::Path::new(&upper).join("file"), [0; 100]).unwrap();
+    assert_eq!(case.engine.container_size(&old).await.unwrap().written, 100);
+    case.fakes.clock.advance(3600);
+    let young = case.create("young", |_| {}).await;
+    let made = case.engine.inspect_container(&young).await.unwrap().created;
+    let mut stream = case.engine.events(EventOptions::default());
+    let filters = PruneFilters { until: Some(made), ..PruneFilters::default() };
+    let none = PruneFilters { label: vec!["a".into()], ..filters.clone() };
+    assert_eq!(case.engine.prune_containers(none).await.unwrap(), Pruned::default());
+    let pruned = case.engine.prune_containers(filters).await.unwrap();
+    assert_eq!((pruned.deleted, pruned.space_reclaimed), (vec![old], 100));
+    let mut left: Vec<String> = case
+        .engine
+        .list_containers(ListOptions { all: true, ..ListOptions::default() })
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|c| c.id)
+        .collect();
+    left.sort();
+    let mut expected = vec![running, young];
+    expected.sort();
+    assert_eq!(left, expected);
+    while stream.next().await.unwrap().action != "prune" {}
 }
