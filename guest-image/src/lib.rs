@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod arch;
+mod bare;
 pub mod debian;
 mod elf;
 mod image;
@@ -11,6 +12,7 @@ mod modules;
 mod step;
 
 pub use arch::Arch;
+pub use bare::bare;
 pub use debian::apt::AptError;
 pub use debian::packages::ListError as PackagesError;
 pub use debian::sources::SourcesError;
@@ -127,13 +129,7 @@ impl BuildError {
 /// # Errors
 /// See [`BuildError`]; nothing of `out` is replaced unless everything could be built.
 pub fn build(recipe: &Recipe, progress: &mut dyn FnMut(Step)) -> Result<Manifest, BuildError> {
-    let list = Packages::of(recipe.arch.debian())?;
-    let archives = Apt::open(&recipe.cache, recipe.arch)?.fetch(&list, progress)?;
-    progress(Step::Unpack { packages: archives.len() });
-    let mut tree = Tree::default();
-    for archive in &archives {
-        tree.add(archive)?;
-    }
+    let (tree, packages) = unpacked(&recipe.cache, recipe.arch, progress)?;
     let kernel = Kernel::find(&tree, recipe.arch)?;
     progress(Step::Kernel { release: kernel.release.clone() });
     progress(Step::Modules);
@@ -145,8 +141,23 @@ pub fn build(recipe: &Recipe, progress: &mut dyn FnMut(Step)) -> Result<Manifest
     if shipped > LARGEST {
         return Err(BuildError::TooLarge(shipped));
     }
-    let packages = archives.into_iter().map(|a| (a.name, a.version)).collect();
     write(recipe, kernel, initramfs, packages)
+}
+
+/// The files of all packages, and the packages' versions by name.
+fn unpacked(
+    cache: &Path,
+    arch: Arch,
+    progress: &mut dyn FnMut(Step),
+) -> Result<(Tree, BTreeMap<String, String>), BuildError> {
+    let list = Packages::of(arch.debian())?;
+    let archives = Apt::open(cache, arch)?.fetch(&list, progress)?;
+    progress(Step::Unpack { packages: archives.len() });
+    let mut tree = Tree::default();
+    for archive in &archives {
+        tree.add(archive)?;
+    }
+    Ok((tree, archives.into_iter().map(|archive| (archive.name, archive.version)).collect()))
 }
 
 /// One frame of one thread: the same input gives the same bytes.

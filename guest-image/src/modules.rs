@@ -66,6 +66,11 @@ impl Modules {
     pub(crate) fn choose(tree: &Tree, release: &str, arch: Arch) -> Result<Self, ModulesError> {
         Closure::new(tree, release)?.run(&list::wanted(arch)?)
     }
+
+    /// Name and bytes of the modules of the group `boot`, in loading order.
+    pub(crate) fn at_boot(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.order.boot.iter().filter_map(|name| Some((name.as_str(), self.files.get(name)?.as_slice())))
+    }
 }
 
 /// A walk over dependencies.

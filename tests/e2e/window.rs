@@ -1,9 +1,13 @@
-//! The real window under an X server without a screen, driven through WebKit's own driver as a person would click.
+//! The real window under an X server without a screen, driven through tauri-driver and WebKit's own driver as a person
+//! would click.
 
 use berth_tests::{Build, Display, Home, eventually, free_port, get};
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 use serde_json::json;
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,29 +15,44 @@ use std::time::Duration;
 const BOOT: Duration = Duration::from_secs(90);
 const SOON: Duration = Duration::from_secs(30);
 
-/// WebKit's driver and the window it opened; both end with this value.
+/// The drivers and the window they opened; all of them end with this value.
 struct Window {
     client: Client,
-    driver: Child,
+    drivers: Drivers,
+}
+
+/// The process group of `dbus-run-session`: the session's bus, tauri-driver, WebKitWebDriver.
+struct Drivers(Child);
+
+impl Drop for Drivers {
+    fn drop(&mut self) {
+        let group = Pid::from_raw(i32::try_from(self.0.id()).expect("a process id"));
+        // The group is gone already when a driver could not start.
+        killpg(group, Signal::SIGKILL).ok();
+        drop(self.0.wait());
+    }
 }
 
 impl Window {
     async fn open(home: &Home, display: &Display) -> Self {
-        let port = free_port();
-        let driver = Command::new("dbus-run-session")
-            .args(["--", "WebKitWebDriver", &format!("--port={port}")])
+        let (port, webkit) = (free_port(), free_port());
+        let drivers = Command::new("dbus-run-session")
+            .arg("--")
+            .arg(Build::tool("tauri-driver"))
+            .args([format!("--port={port}"), format!("--native-port={webkit}")])
             .env("DISPLAY", display.name())
             .env("BERTH_HOME", home.path())
-            // Without these WebKit waits for a driver of its own kind and the session hangs.
-            .envs([("TAURI_AUTOMATION", "true"), ("TAURI_WEBVIEW_AUTOMATION", "true"), ("NO_AT_BRIDGE", "1")])
+            .env("NO_AT_BRIDGE", "1")
             .env("LANG", "C.UTF-8")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .process_group(0)
             .spawn()
-            .expect("dbus and webkit2gtk-driver are installed");
-        let options = json!({ "binary": Build::program("berth-desktop"), "args": [] });
-        let capabilities = serde_json::Map::from_iter([("webkitgtk:browserOptions".to_owned(), options)]);
+            .map(Drivers)
+            .expect("dbus is installed");
+        let application = json!({ "application": Build::program("berth-desktop") });
+        let capabilities = serde_json::Map::from_iter([("tauri:options".to_owned(), application)]);
         let address = format!("http://127.0.0.1:{port}");
         eventually("the driver answers", SOON, || get(&format!("{address}/status")).ok());
         let client = ClientBuilder::new(HttpConnector::new())
@@ -41,7 +60,7 @@ impl Window {
             .connect(&address)
             .await
             .expect("the window opens");
-        Self { client, driver }
+        Self { client, drivers }
     }
 
     /// The element with this test id, once it is there.
@@ -78,10 +97,9 @@ impl Window {
         std::fs::write(Build::output().join(format!("{name}.png")), png).expect("the output folder");
     }
 
-    async fn close(mut self) {
-        self.client.clone().close().await.expect("close the window");
-        drop(self.driver.kill());
-        drop(self.driver.wait());
+    async fn close(self) {
+        self.client.close().await.expect("close the window");
+        drop(self.drivers);
     }
 }
 

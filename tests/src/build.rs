@@ -24,10 +24,16 @@ impl Build {
         folder("BERTH_TEST_REGISTRY")
     }
 
+    /// A program that xtask fetched or built for the tests.
+    #[must_use]
+    pub fn tool(name: &str) -> PathBuf {
+        folder("BERTH_TEST_TOOLS").join(name)
+    }
+
     /// The docker CLI: the system's, or the one that xtask took from Debian.
     #[must_use]
     pub fn docker() -> PathBuf {
-        let own = folder("BERTH_TEST_TOOLS").join("docker");
+        let own = Self::tool("docker");
         if own.exists() { own } else { PathBuf::from("docker") }
     }
 

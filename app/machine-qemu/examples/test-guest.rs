@@ -1,6 +1,6 @@
 //! PID 1 of the guest that real machines are tested with: loads the modules in `/modules` in the order of their names
 //! and offers the services of `berth_machine::contract::guest`. It is linked statically and is the initramfs's
-//! `/init`; see `test-initramfs`.
+//! `/init`, made by `cargo xtask test machine`.
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 fn main() {

@@ -33,8 +33,7 @@ pub(crate) fn assemble(tree: &Tree, modules: Modules, arch: Arch, programs: &Pro
         root.put(path, Entry::Folder(mode));
     }
     root.put("root", Entry::Folder(0o700));
-    // PID 1's first words need a console before it has mounted /dev.
-    root.put("dev/console", Entry::Device(0o600, 5, 1));
+    put_console(&mut root);
     for (path, target) in LINKS {
         root.put(path, Entry::Link(target.into()));
     }
@@ -61,7 +60,13 @@ pub(crate) fn assemble(tree: &Tree, modules: Modules, arch: Arch, programs: &Pro
     Ok(root)
 }
 
-fn own_program(path: &Path, arch: Arch) -> Result<Vec<u8>, BuildError> {
+/// PID 1's first words need a console before it has mounted /dev.
+pub(crate) fn put_console(root: &mut Archive) {
+    root.put("dev/console", Entry::Device(0o600, 5, 1));
+}
+
+/// A program of ours, which must be static.
+pub(crate) fn own_program(path: &Path, arch: Arch) -> Result<Vec<u8>, BuildError> {
     let bytes = std::fs::read(path).map_err(|e| BuildError::io(path, e))?;
     elf::check_static(&bytes, arch, &path.display().to_string())?;
     Ok(bytes)

@@ -11,7 +11,11 @@ use std::process::Command;
 
 /// The target triple of the guest's programs.
 pub(crate) const GUEST_TARGET: &str = "x86_64-unknown-linux-gnu";
-const ARCH: guest_image::Arch = guest_image::Arch::Amd64;
+/// The architecture of the guest.
+pub(crate) const ARCH: guest_image::Arch = guest_image::Arch::Amd64;
+/// Links the guest's programs without shared libraries: its first root holds no libc for them.
+pub(crate) const STATIC: [(&str, &str); 1] =
+    [("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static")];
 
 /// Builds window, host programs, guest and welcome image.
 pub(crate) fn all(checkout: &Checkout, steps: &Steps) -> Result<()> {
@@ -76,7 +80,6 @@ fn host(checkout: &Checkout, note: &Note) -> Result<()> {
     Ok(())
 }
 
-/// The guest's programs, linked without shared libraries: the initramfs holds no libc for them.
 fn guest_programs(checkout: &Checkout, note: &Note) -> Result<guest_image::Programs> {
     let mut command = cargo(
         checkout,
@@ -93,7 +96,7 @@ fn guest_programs(checkout: &Checkout, note: &Note) -> Result<guest_image::Progr
             "berth-runtime",
         ],
     );
-    command.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static");
+    command.envs(STATIC);
     process::run(checkout, "build-guest", &mut command, note)?;
     let built = |name: &str| checkout.target.join(GUEST_TARGET).join("guest").join(name);
     Ok(guest_image::Programs {

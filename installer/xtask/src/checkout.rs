@@ -51,6 +51,11 @@ impl Checkout {
         self.target.join("xtask-logs")
     }
 
+    /// Programs that only the tests need.
+    pub(crate) fn tools(&self) -> PathBuf {
+        self.cache.join("tools")
+    }
+
     /// Debian's packages, as the guest's recipe keeps them.
     pub(crate) fn guest_image_cache(&self) -> PathBuf {
         self.cache.join("guest-image")

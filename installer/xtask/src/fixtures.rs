@@ -2,7 +2,7 @@
 //! `busybox` (an index, OCI, gzip), `web` (OCI, zstd), `nginx` (docker schema 2, gzip), `python3` (OCI, gzip).
 
 mod registry;
-mod rootfs;
+pub(crate) mod rootfs;
 
 use crate::checkout::Checkout;
 use crate::oci::{Compression, Defaults, Family, Image, Layer, LayerBuilder, push};
@@ -10,13 +10,11 @@ use crate::stamp::Stamp;
 use crate::steps::Note;
 use anyhow::{Context, Result};
 use rootfs::Rootfs;
-use std::path::PathBuf;
 
 const ARCH: &str = "amd64";
 
 /// Builds and pushes all of them, unless they stand already.
 pub(crate) fn build(checkout: &Checkout, note: &Note) -> Result<()> {
-    docker_cli(checkout, note)?;
     let storage = checkout.fixture_registry();
     let sources =
         [checkout.root.join("installer/xtask/src/fixtures"), checkout.root.join("installer/xtask/src/fixtures.rs")];
@@ -124,14 +122,4 @@ fn python3(checkout: &Checkout, note: &Note) -> Result<Image> {
     system.tree(root.path())?;
     let defaults = Defaults { cmd: &["python3"], ..Defaults::default() };
     Ok(Image::new(ARCH, vec![system.finish(Compression::Gzip)?], Family::Oci, &defaults))
-}
-
-/// The docker CLI of Debian, for systems that have none: only the client, taken out of its package, not installed.
-fn docker_cli(checkout: &Checkout, note: &Note) -> Result<()> {
-    let program: PathBuf = checkout.cache.join("tools/docker");
-    if program.exists() {
-        return Ok(());
-    }
-    let root = Rootfs::of(checkout, "docker-cli", &["docker-cli"], rootfs::Dependencies::Without, note)?;
-    crate::build::place(&root.file(&["usr/bin/docker"])?, &program)
 }

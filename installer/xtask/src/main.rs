@@ -11,6 +11,7 @@ mod stamp;
 mod steps;
 mod suites;
 mod targets;
+mod tools;
 mod up;
 mod welcome;
 

@@ -1,13 +1,15 @@
 //! `cargo xtask test`: every suite, fast ones first, and one count at the end. `cargo xtask bench`.
 
 mod count;
+mod machine;
 
 use crate::build::{self, cargo};
 use crate::checkout::Checkout;
 use crate::steps::{Note, Problem, Steps, seconds};
-use crate::{fixtures, lint, packages, process, targets};
+use crate::{fixtures, lint, packages, process, targets, tools};
 use anyhow::Result;
 use count::Count;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A suite: its name, what it is, and how it runs.
@@ -17,22 +19,23 @@ struct Suite {
     run: fn(&Checkout, Option<&str>, &Note) -> Result<Count>,
 }
 
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 5] = [
     Suite {
         name: "rules",
         about: "layer rules and other facts of the tree",
-        run: |c, only, n| cargo_test(c, "rules", &["-p", "berth-tests", "--test", "rules"], only, n),
+        run: |c, only, n| cargo_test(c, "rules", &["-p", "berth-tests", "--test", "rules"], &[], only, n),
     },
     Suite { name: "pages", about: "unit tests of the window's pages", run: vitest },
     Suite {
         name: "unit",
         about: "unit and component tests of every crate",
-        run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], only, n),
+        run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], &[], only, n),
     },
+    Suite { name: "machine", about: "the VM port's promises, kept by QEMU with a real guest", run: machine::run },
     Suite {
         name: "e2e",
         about: "berth, docker and the window against the real machine",
-        run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], only, n),
+        run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], &[], only, n),
     },
 ];
 
@@ -62,6 +65,7 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
     build::all(checkout, &steps)?;
     if chosen.iter().any(|suite| suite.name == "e2e") {
         steps.run("test images", |note| fixtures::build(checkout, note))?;
+        steps.run("test tools", |note| tools::install(checkout, note))?;
     }
     let mut total = Count::default();
     for suite in chosen {
@@ -105,7 +109,7 @@ fn environment<'a>(checkout: &Checkout, command: &'a mut Command) -> &'a mut Com
     command
         .env("BERTH_TEST_DIST", checkout.dist())
         .env("BERTH_TEST_REGISTRY", checkout.fixture_registry())
-        .env("BERTH_TEST_TOOLS", checkout.cache.join("tools"))
+        .env("BERTH_TEST_TOOLS", checkout.tools())
         .env("BERTH_TEST_OUTPUT", checkout.target.join("e2e"))
 }
 
@@ -124,10 +128,18 @@ impl std::fmt::Display for Failed {
 
 impl std::error::Error for Failed {}
 
-fn cargo_test(checkout: &Checkout, name: &str, arguments: &[&str], only: Option<&str>, note: &Note) -> Result<Count> {
+/// Runs the tests that `arguments` choose, with `variables` besides those that every suite gets.
+fn cargo_test(
+    checkout: &Checkout,
+    name: &str,
+    arguments: &[&str],
+    variables: &[(&str, PathBuf)],
+    only: Option<&str>,
+    note: &Note,
+) -> Result<Count> {
     let mut command = cargo(checkout, &["test", "--locked", "--no-fail-fast"]);
-    command.args(arguments).arg("--").args(only);
-    if name == "e2e" {
+    command.envs(variables.iter().cloned()).args(arguments).arg("--").args(only);
+    if ["e2e", "machine"].contains(&name) {
         // Each case boots a machine of its own; two at once would only slow each other down.
         command.arg("--test-threads=1");
     }

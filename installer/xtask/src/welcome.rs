@@ -23,10 +23,9 @@ pub(crate) fn build(checkout: &Checkout, note: &Note) -> Result<()> {
     let mut site = LayerBuilder::new("welcome page");
     site.dir("srv", 0o755)?.dir("srv/www", 0o755)?.file("srv/www/index.html", 0o644, &std::fs::read(&page)?)?;
     let defaults = Defaults {
-        cmd: &["/bin/httpd", "-f", "-vv", "-p", "80", "-h", "/srv/www"],
+        // As PID 1 busybox's httpd would end by SIGKILL only; the shell around it ends in good order when asked.
+        cmd: &["/bin/sh", "-c", "trap 'exit 0' TERM INT; httpd -f -vv -p 80 -h /srv/www & wait"],
         expose: Some("80/tcp"),
-        // busybox's httpd takes no signal as a wish to end but this one, as PID 1.
-        stop_signal: Some("SIGKILL"),
         ..Defaults::default()
     };
     let image = Image::new("amd64", vec![busybox, site.finish(Compression::Gzip)?], Family::Oci, &defaults);

@@ -21,6 +21,9 @@ pub(crate) const IMAGE: &str = "image";
 pub(crate) const HYPERVISOR: &str = "hypervisor";
 /// Before the names of the steps that the guest itself reports.
 const GUEST: &str = "guest-";
+/// What every guest's kernel is told. One that has lost its way must end for the host to notice; programs of 32 bits
+/// would be a second system call surface (architectures without it ignore the word).
+const KERNEL_WORDS: [&str; 2] = ["oops=panic", "ia32_emulation=off"];
 const LOOK_AT_CONSOLE: &str = "look at the guest's console with: berth logs";
 
 const IMAGE_STEP: Step = Step {
@@ -118,7 +121,7 @@ async fn try_boot(
         kernel: image.kernel,
         initramfs: image.initramfs,
         initramfs_extra,
-        cmdline: vec![],
+        cmdline: KERNEL_WORDS.map(str::to_owned).to_vec(),
         cpus: config.settings.cpus,
         memory_mib: config.settings.memory_mib,
         disk: DataDisk { path: config.home.data_disk(), bytes: config.settings.disk_bytes },
