@@ -283,5 +283,9 @@ async fn lists_are_tables_ids_or_json() {
     assert!(table.lines().nth(1).unwrap().ends_with("Up 2 minutes   127.0.0.1:8080->80/tcp   web"), "{table}");
     assert_eq!(berth.run(&["ps", "-aq"]).await.1, "0123456789ab\n");
     let (_, json, _) = berth.run(&["ps", "--format", "json"]).await;
-    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["ports"][0]["url"], "http://localhost:8080");
+    assert_eq!(serde_json::from_str::<Value>(&json).unwrap()["Ports"], "127.0.0.1:8080->80/tcp");
+    assert_eq!(berth.run(&["ps", "--format", "{{.Names}}"]).await.1, "web\n");
+    let (code, _, err) = berth.run(&["ps", "--filter", "exited"]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("expected name=value"), "{err}");
 }

@@ -60,7 +60,7 @@ pub(crate) async fn start_container(client: State<'_, Client>, id: String) -> Re
 #[tauri::command]
 #[specta::specta]
 pub(crate) async fn stop_container(client: State<'_, Client>, id: String) -> Result<(), Problem> {
-    Ok(client.stop_container(&id, None).await?)
+    Ok(client.stop_container(&id, None, None).await?)
 }
 
 /// Removes a container; `force` kills one that runs. Its volumes stay.

@@ -113,15 +113,15 @@ impl Client {
         done_already(self.docker()?.start_container(&name, None::<StartContainerOptions>).await)
     }
 
-    /// Stops a container: its stop signal, then a kill after `seconds` (the container's own setting for `None`).
+    /// Stops a container: `signal`, then a kill after `seconds` (the container's own settings for `None`).
     ///
     /// # Errors
     /// Those of every request.
-    pub async fn stop_container(&self, name: &str, seconds: Option<i32>) -> Result<(), Error> {
+    pub async fn stop_container(&self, name: &str, seconds: Option<i32>, signal: Option<&str>) -> Result<(), Error> {
         let name = segment("container", name)?;
         Ok(self
             .docker()?
-            .stop_container(&name, Some(StopContainerOptions { t: seconds, ..Default::default() }))
+            .stop_container(&name, Some(StopContainerOptions { t: seconds, signal: signal.map(Into::into) }))
             .await?)
     }
 
@@ -129,9 +129,9 @@ impl Client {
     ///
     /// # Errors
     /// Those of every request.
-    pub async fn restart_container(&self, name: &str, seconds: Option<i32>) -> Result<(), Error> {
+    pub async fn restart_container(&self, name: &str, seconds: Option<i32>, signal: Option<&str>) -> Result<(), Error> {
         let name = segment("container", name)?;
-        let options = RestartContainerOptions { t: seconds, ..Default::default() };
+        let options = RestartContainerOptions { t: seconds, signal: signal.map(Into::into) };
         Ok(self.docker()?.restart_container(&name, Some(options)).await?)
     }
 

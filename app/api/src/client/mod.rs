@@ -3,12 +3,15 @@
 mod containers;
 mod http;
 mod images;
+mod limits;
 mod machine;
+mod observe;
 mod volumes;
 
 pub use containers::{Attached, Output, Waiting};
 pub(crate) use http::probe_page;
 pub use images::Removed;
+pub use observe::{EventQuery, Filters};
 
 use crate::{
     error::Error,

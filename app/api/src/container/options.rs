@@ -15,6 +15,19 @@ pub struct LogOptions {
     pub timestamps: bool,
 }
 
+/// Which containers to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ContainerQuery {
+    /// Those that do not run too.
+    pub all: bool,
+    /// The newest so many.
+    pub limit: Option<i32>,
+    /// Count what each has written.
+    pub size: bool,
+    /// Docker's filters.
+    pub filters: crate::client::Filters,
+}
+
 /// A piece of a container's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogChunk {

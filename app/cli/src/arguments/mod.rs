@@ -1,7 +1,11 @@
 //! What may be typed. Verbs and options are docker's.
 
+mod change;
+mod observe;
 mod run;
 
+pub(crate) use change::{ContainerVerb, Update};
+pub(crate) use observe::{Events, Port, Ps, Stats, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
 use clap::{Args, Parser, Subcommand};
@@ -53,6 +57,36 @@ pub(crate) enum Command {
         #[command(flatten)]
         names: Names,
     },
+    /// Freeze containers
+    Pause(Names),
+    /// Let paused containers go on
+    Unpause(Names),
+    /// Change limits and restart policies of containers
+    Update(Update),
+    /// Give a container another name
+    Rename {
+        /// The container
+        name: String,
+        /// Its new name
+        new_name: String,
+    },
+    /// Show what containers use, until interrupted
+    Stats(Stats),
+    /// Show the processes of a container
+    Top(Top),
+    /// Show what happens to containers, images, volumes and networks, until interrupted
+    Events(Events),
+    /// Show the published ports of a container
+    Port(Port),
+    /// Show the engine and its machine
+    Info {
+        /// "json", or a template such as '{{.ServerVersion}}'
+        #[arg(short, long, value_name = "FORMAT")]
+        format: Option<String>,
+    },
+    /// Work with containers as a whole
+    #[command(subcommand)]
+    Container(ContainerVerb),
     /// Wait until containers end and print their exit codes
     Wait(Names),
     /// Remove containers
@@ -139,8 +173,17 @@ pub(crate) struct Names {
 
 #[derive(Debug, Args)]
 pub(crate) struct Timed {
+    /// The signal to stop it with; the container's own setting without it
+    #[arg(short, long)]
+    pub(crate) signal: Option<String>,
     /// Seconds before it is killed; the container's own setting without it
-    #[arg(short, long, allow_negative_numbers = true, value_name = "SECONDS")]
+    #[arg(
+        short = 't',
+        long = "timeout",
+        visible_alias = "time",
+        allow_negative_numbers = true,
+        value_name = "SECONDS"
+    )]
     pub(crate) time: Option<i32>,
     #[command(flatten)]
     pub(crate) names: Names,
@@ -162,22 +205,6 @@ pub(crate) struct Logs {
     pub(crate) timestamps: bool,
     /// The container; the machine's console without it
     pub(crate) name: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Ps {
-    /// Those that do not run too
-    #[arg(short, long)]
-    pub(crate) all: bool,
-    /// Only ids
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-    /// Whole ids and commands
-    #[arg(long)]
-    pub(crate) no_trunc: bool,
-    /// "table", or "json" for one object per line
-    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
-    pub(crate) format: String,
 }
 
 #[derive(Debug, Args)]

@@ -152,7 +152,11 @@ fn each<T>(
     values.iter().map(|value| named(value, option, &parse)).collect()
 }
 
-fn named<T>(value: &str, option: &str, parse: impl Fn(&str) -> Result<T, berth_api::Error>) -> Result<T, Failure> {
+pub(super) fn named<T>(
+    value: &str,
+    option: &str,
+    parse: impl Fn(&str) -> Result<T, berth_api::Error>,
+) -> Result<T, Failure> {
     parse(value).map_err(|error| invalid(format!("invalid argument {value:?} for {option:?} flag: {error}")))
 }
 

@@ -12,11 +12,17 @@ pub(super) async fn start(client: &Client, names: &[String]) -> Outcome {
 }
 
 pub(super) async fn stop(client: &Client, options: &Timed) -> Outcome {
-    each(&options.names.names, |name| async move { client.stop_container(&name, options.time).await }).await
+    each(&options.names.names, |name| async move {
+        client.stop_container(&name, options.time, options.signal.as_deref()).await
+    })
+    .await
 }
 
 pub(super) async fn restart(client: &Client, options: &Timed) -> Outcome {
-    each(&options.names.names, |name| async move { client.restart_container(&name, options.time).await }).await
+    each(&options.names.names, |name| async move {
+        client.restart_container(&name, options.time, options.signal.as_deref()).await
+    })
+    .await
 }
 
 pub(super) async fn kill(client: &Client, signal: &str, names: &[String]) -> Outcome {

@@ -1,7 +1,9 @@
 //! What the verbs do: one function each, with the answers of `berth-api` turned into text.
 
+mod change;
 mod containers;
 mod context;
+mod events;
 mod images;
 mod inspect;
 mod listing;
@@ -9,11 +11,13 @@ mod logs;
 mod machine;
 mod run;
 mod since;
+mod stats;
+mod system;
 mod versions;
 mod volumes;
 
 use crate::{
-    arguments::{Cli, Command},
+    arguments::{Cli, Command, ContainerVerb},
     failure::{Failure, Outcome, say},
 };
 use berth_api::{BerthHome, Client, Error, MachineState, Problem};
@@ -37,6 +41,16 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Stop(options) => containers::stop(&client, &options).await,
         Command::Restart(options) => containers::restart(&client, &options).await,
         Command::Kill { signal, names } => containers::kill(&client, &signal, &names.names).await,
+        Command::Pause(names) => change::pause(&client, &names.names).await,
+        Command::Unpause(names) => change::unpause(&client, &names.names).await,
+        Command::Update(options) => change::update(&client, &options).await,
+        Command::Rename { name, new_name } => Ok(client.rename_container(&name, &new_name).await.map(|()| 0)?),
+        Command::Stats(options) => stats::stats(&client, &options).await,
+        Command::Top(options) => stats::top(&client, &options).await,
+        Command::Events(options) => events::events(&client, &options).await,
+        Command::Port(options) => system::port(&client, &options).await,
+        Command::Info { format } => system::info(&client, format.as_deref()).await,
+        Command::Container(ContainerVerb::Prune { force, filter }) => change::prune(&client, force, &filter).await,
         Command::Wait(names) => containers::wait(&client, &names.names).await,
         Command::Rm { force, volumes, names } => containers::rm(&client, force, volumes, &names.names).await,
         Command::Inspect(names) => inspect::any(&client, &names.names).await,

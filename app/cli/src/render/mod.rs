@@ -6,4 +6,5 @@ pub(crate) mod progress;
 pub(crate) mod size;
 pub(crate) mod steps;
 pub(crate) mod table;
+pub(crate) mod template;
 pub(crate) mod text;

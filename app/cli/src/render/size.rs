@@ -21,6 +21,28 @@ pub(crate) fn words(bytes: u64) -> String {
     format!("{number}{}", UNITS[unit])
 }
 
+const BINARY_UNITS: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+
+/// `bytes` in binary units with four digits, as docker's `units.BytesSize` writes them.
+#[expect(clippy::cast_precision_loss, reason = "four digits are shown")]
+pub(crate) fn binary(bytes: u64) -> String {
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < BINARY_UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let digits = match size {
+        size if size >= 1000.0 => 0,
+        size if size >= 100.0 => 1,
+        size if size >= 10.0 => 2,
+        _ => 3,
+    };
+    let number = format!("{size:.digits$}");
+    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
+    format!("{number}{}", BINARY_UNITS[unit])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -37,6 +59,15 @@ mod tests {
             (1_200_000_000, "1.2GB"),
         ] {
             assert_eq!(words(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn binary_sizes_have_four_digits() {
+        for (bytes, expected) in
+            [(0, "0B"), (1023, "1023B"), (1536, "1.5KiB"), (2_071_986_176, "1.93GiB"), (52_428_800, "50MiB")]
+        {
+            assert_eq!(binary(bytes), expected);
         }
     }
 }

@@ -9,17 +9,25 @@ const NARROWEST: usize = 10;
 
 /// The table with its header; every line ends with a line feed.
 pub(crate) fn render<const N: usize>(header: [&str; N], rows: &[[String; N]]) -> String {
-    let mut lines: Vec<[String; N]> = vec![header.map(Into::into)];
-    lines.extend(rows.iter().map(|row| row.each_ref().map(|cell| inert(cell))));
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        let widest = lines.iter().map(|line| measure_text_width(&line[column])).max().unwrap_or(0);
-        (widest + GAP).max(NARROWEST)
-    });
+    let mut lines: Vec<Vec<String>> = vec![header.map(Into::into).into()];
+    lines.extend(rows.iter().map(|row| row.to_vec()));
+    columns(&lines)
+}
+
+/// Lines of cells, set under each other. Lines may differ in length.
+pub(crate) fn columns(lines: &[Vec<String>]) -> String {
+    let lines: Vec<Vec<String>> = lines.iter().map(|line| line.iter().map(|cell| inert(cell)).collect()).collect();
+    let count = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let widest = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| measure_text_width(cell)).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..count).map(|column| (widest(column) + GAP).max(NARROWEST)).collect();
     let mut out = String::new();
     for line in &lines {
         for (column, cell) in line.iter().enumerate() {
             out.push_str(cell);
-            if column + 1 < N {
+            if column + 1 < line.len() {
                 out.extend(std::iter::repeat_n(' ', widths[column] - measure_text_width(cell)));
             }
         }
