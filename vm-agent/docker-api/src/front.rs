@@ -80,7 +80,12 @@ fn refusal(refused: &Refused) -> Response {
 }
 
 fn takes_archive(request: &Request) -> bool {
-    request.method() == Method::POST && request.uri().path() == "/images/load"
+    let path = request.uri().path();
+    match *request.method() {
+        Method::POST => path == "/images/load",
+        Method::PUT => path.starts_with("/containers/") && path.ends_with("/archive"),
+        _ => false,
+    }
 }
 
 /// `None` when the length is not told; a length that is no number counts as endless.

@@ -20,6 +20,11 @@ impl Query {
         self.first(key).filter(|value| !value.is_empty())
     }
 
+    /// Every value of a key, in order.
+    pub(crate) fn all<'a>(&'a self, key: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+
     /// Whether a switch is on. Absent, empty, `0`, `no`, `false` and `none` are off; all else is on.
     pub(crate) fn on(&self, key: &str) -> bool {
         self.first(key).is_some_and(|value| {

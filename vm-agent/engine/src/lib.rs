@@ -11,8 +11,10 @@ mod error;
 pub mod event;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+pub mod files;
 mod filter;
 pub mod image;
+mod instruction;
 pub mod log;
 mod modules;
 pub mod network;
@@ -34,7 +36,7 @@ mod tree_size;
 pub mod volume;
 
 pub use config::EngineConfig;
-pub use engine::{ContainerWait, Engine, PullStream};
+pub use engine::{CommitOptions, ContainerWait, Engine, PullStream};
 pub use error::{Error, ErrorKind};
 pub use port::{ContainerPort, PortParseError, Protocol};
 pub use port_link::PortLink;

@@ -1,9 +1,9 @@
 //! Which containers there are, by id and by name. A name is reserved before anything is made under it.
 
-use crate::{Error, Result, container::Definition, container::Live};
+use crate::{Error, Result, container::Definition, container::Live, files::View};
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::AtomicBool},
 };
 use tokio::sync::watch;
 
@@ -16,7 +16,9 @@ pub(crate) struct Container {
     /// What it was like when it went: a slow waiter may not have seen it.
     last: OnceLock<Arc<Live>>,
     /// Held by start and remove: one of them at a time.
-    pub(crate) operation: tokio::sync::Mutex<()>,
+    pub(crate) operation: Arc<tokio::sync::Mutex<()>>,
+    /// Its files while they are looked at without a process: who looks at the same time shares them.
+    pub(crate) view: tokio::sync::Mutex<Weak<View>>,
     /// Held while the row and `live` change together.
     pub(crate) change: tokio::sync::Mutex<()>,
     /// A person restarts it: its end is no reason to remove it or to start it by policy.
@@ -30,7 +32,8 @@ impl Container {
             definition: Arc::new(definition),
             live: watch::Sender::new(Some(Arc::new(live))),
             last: OnceLock::new(),
-            operation: tokio::sync::Mutex::default(),
+            operation: Arc::default(),
+            view: tokio::sync::Mutex::default(),
             change: tokio::sync::Mutex::default(),
             restarting_by_hand: AtomicBool::new(false),
         }

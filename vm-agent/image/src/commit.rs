@@ -82,6 +82,10 @@ pub(crate) async fn commit(store: Arc<Store>, turns: Arc<Turns>, commit: Commit)
 
 /// Writes the layer's archive; its digest and size, or `None` when nothing was changed.
 fn pack_upper(snapshot: &Snapshot, stubs: BTreeSet<Vec<u8>>, scratch: &Scratch) -> Result<Option<(Digest, u64)>> {
+    // The upper directory has copies of directories that only the mounts below them needed.
+    if snapshot.changes(&stubs)?.is_empty() {
+        return Ok(None);
+    }
     let upper = &snapshot.upper;
     let top = openat(CWD, upper, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let top = top.at("open", upper)?;
@@ -89,10 +93,10 @@ fn pack_upper(snapshot: &Snapshot, stubs: BTreeSet<Vec<u8>>, scratch: &Scratch) 
     let file = BufWriter::with_capacity(256 << 10, File::create_new(&path).at("create", &path)?);
     let mut out = Hashed { out: file, hasher: Hasher::default(), size: 0 };
     let how = Packing { layer: true, stubs, ..Packing::default() };
-    let entries = pack(&top, &how, &mut out).map_err(|error| told(error, &path))?;
+    pack(&top, &how, &mut out).map_err(|error| told(error, &path))?;
     let Hashed { mut out, hasher, size } = out;
     out.flush().at("write", &path)?;
-    Ok((entries > 0).then(|| (hasher.finish(), size)))
+    Ok(Some((hasher.finish(), size)))
 }
 
 fn told(error: PackError, path: &Path) -> ImageError {

@@ -35,6 +35,7 @@ pub use digest::{Digest, InvalidDigest};
 pub use error::{ErrorKind, ImageError, Result};
 pub use image::{ContainerDefaults, Healthcheck, History, Image, ImageConfig, ImageId, Layer, RootFs};
 pub use image_store::{ImageStore, ImageUse, Loaded, Removal};
+pub use layer::{Feed, PieceReader, pieces};
 pub use pack::{PackError, Packing, mount_of, pack, pack_one};
 pub use platform::{InvalidPlatform, Platform};
 pub use progress::{LayerProgress, Progress, PullEvent, PullStatus};

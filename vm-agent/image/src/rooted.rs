@@ -58,6 +58,14 @@ impl Root {
         self.resolve(path.as_ref(), OFlags::PATH)
     }
 
+    /// Pins what `path` is, a link in its last place as the link itself, without opening it.
+    ///
+    /// # Errors
+    /// Those of openat2(2).
+    pub fn pin_link(&self, path: impl AsRef<[u8]>) -> Result<OwnedFd> {
+        self.resolve(path.as_ref(), OFlags::PATH | OFlags::NOFOLLOW)
+    }
+
     /// A regular file for reading; `None` when there is nothing or something else. What else is there is not opened:
     /// a pipe would block, and opening a device can do things.
     ///

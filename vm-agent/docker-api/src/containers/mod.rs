@@ -1,6 +1,8 @@
 //! Containers.
 
+mod archive;
 mod attach;
+mod commit;
 mod create;
 mod inspect;
 mod lifecycle;
@@ -40,5 +42,9 @@ pub(crate) fn routes() -> Router<Engine> {
         .route("/containers/{name}/stats", get(stats::get))
         .route("/containers/{name}/top", get(top::get))
         .route("/containers/{name}/logs", get(logs::get))
+        .route("/containers/{name}/archive", get(archive::get).head(archive::head).put(archive::put))
+        .route("/containers/{name}/export", get(archive::export))
+        .route("/containers/{name}/changes", get(archive::changes))
+        .route("/commit", post(commit::post))
         .route("/containers/{name}/attach", post(attach::post))
 }

@@ -77,6 +77,20 @@ impl From<&berth_image::Healthcheck> for Healthcheck {
     }
 }
 
+impl From<&Healthcheck> for berth_image::Healthcheck {
+    fn from(config: &Healthcheck) -> Self {
+        let nanos = |time: Option<Duration>| time.map_or(0, |time| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX));
+        Self {
+            test: config.test.clone(),
+            interval: nanos(config.interval),
+            timeout: nanos(config.timeout),
+            start_period: nanos(config.start_period),
+            start_interval: nanos(config.start_interval),
+            retries: config.retries.map_or(0, i64::from),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,10 @@
 //! The engine: one value, cheap to clone, with a method per use-case.
 
 mod attach_network;
+mod commit;
 mod create;
 mod end;
+mod files;
 mod images;
 mod inspect;
 mod list;
@@ -22,6 +24,7 @@ mod update;
 mod volumes;
 mod wait;
 
+pub use commit::CommitOptions;
 pub use images::PullStream;
 pub use wait::ContainerWait;
 

@@ -3,8 +3,8 @@
 use crate::seam::{Images, InUse, Snapshotter};
 use async_trait::async_trait;
 use berth_image::{
-    Credentials, Digest, Image, ImageConfig, ImageError, ImageId, Loaded, Platform, Progress, PullEvent, PullStatus,
-    Reference, Removal, Snapshot,
+    Commit, Credentials, Digest, Image, ImageConfig, ImageError, ImageId, Loaded, Platform, Progress, PullEvent,
+    PullStatus, Reference, Removal, Snapshot,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -135,6 +135,25 @@ impl Images for FakeImages {
         self.here.lock().unwrap().retain(|here| here.id != image.id);
         let untagged = image.tags.iter().cloned().map(Removal::Untagged);
         Ok(untagged.chain([Removal::Deleted(image.id)]).collect())
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Image, ImageError> {
+        let Commit { mut config, history, name, .. } = commit;
+        config.history.push(history);
+        let json = serde_json::to_vec(&config).map_err(|e| ImageError::Internal(e.to_string()))?;
+        let image = Image {
+            id: Digest::of(&json),
+            manifest: None,
+            tags: name.into_iter().collect(),
+            digests: vec![],
+            config: Arc::new(config),
+            config_json: json.into(),
+            layers: vec![],
+            size: 1000,
+            stored_at: 1_800_000_000,
+        };
+        self.store(image.clone());
+        Ok(image)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use berth_image::{
-    Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform, Progress, Reference, Removal,
+    Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform, Progress, Reference,
+    Removal,
 };
 use tokio::io::AsyncRead;
 
@@ -53,6 +54,12 @@ pub trait Images: Send + Sync {
     /// # Errors
     /// The store's.
     async fn remove(&self, name: &str, force: bool, in_use: &InUse) -> Result<Vec<Removal>, ImageError>;
+
+    /// Makes an image of what a container changed; it is durable when this returns.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn commit(&self, commit: Commit) -> Result<Image, ImageError>;
 }
 
 #[async_trait]
@@ -85,6 +92,10 @@ impl Images for ImageStore {
 
     async fn remove(&self, name: &str, force: bool, in_use: &InUse) -> Result<Vec<Removal>, ImageError> {
         Self::remove(self, name, force, in_use).await
+    }
+
+    async fn commit(&self, commit: Commit) -> Result<Image, ImageError> {
+        Self::commit(self, commit).await
     }
 }
 

@@ -5,5 +5,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod containers;
+mod files;
 mod ground;
 mod limits;

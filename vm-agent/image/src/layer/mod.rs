@@ -9,7 +9,7 @@ use crate::{
     error::IoContext as _,
     unpack::{self, UnpackError, Unpacked, compression},
 };
-pub(crate) use piece::{Feed, pieces};
+pub use piece::{Feed, PieceReader, pieces};
 use std::{
     io::{BufRead, Read as _},
     path::{Path, PathBuf},

@@ -5,16 +5,18 @@ use std::io::{self, BufRead, Read};
 use tokio::sync::mpsc;
 
 /// The producer's end: pieces or the error that ended them. Dropping it ends the stream.
-pub(crate) type Feed = mpsc::Sender<io::Result<Bytes>>;
+pub type Feed = mpsc::Sender<io::Result<Bytes>>;
 
 /// The reader's end.
-pub(crate) struct PieceReader {
+#[derive(Debug)]
+pub struct PieceReader {
     pieces: mpsc::Receiver<io::Result<Bytes>>,
     current: Bytes,
 }
 
 /// A queue that holds at most `len` pieces.
-pub(crate) fn pieces(len: usize) -> (Feed, PieceReader) {
+#[must_use]
+pub fn pieces(len: usize) -> (Feed, PieceReader) {
     let (feed, pieces) = mpsc::channel(len);
     (feed, PieceReader { pieces, current: Bytes::new() })
 }

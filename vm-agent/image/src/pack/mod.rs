@@ -63,6 +63,8 @@ pub struct Packing<'a> {
     pub top: Option<&'a [u8]>,
     /// Mounts (statx's `stx_mnt_id`) below the top whose files are left out: only their directory is written.
     pub shut: BTreeSet<u64>,
+    /// Shuts every mount.
+    pub one_mount: bool,
     /// The tree is an overlay's upper directory: what it hides becomes the whiteouts of a layer.
     pub layer: bool,
     /// Paths from the top that are left out when nothing is below them.
@@ -88,16 +90,15 @@ pub fn pack(top: &OwnedFd, how: &Packing<'_>, out: &mut impl Write) -> Result<u6
     Ok(pack.entries)
 }
 
-/// Writes what `name` in `dir` is, if it is no directory, under its own name. Blocks.
+/// Writes what was pinned, if it is no directory, under this name. Blocks.
 ///
 /// # Errors
 /// As [`pack`].
-pub fn pack_one(dir: &OwnedFd, name: &CStr, out: &mut impl Write) -> Result<(), PackError> {
+pub fn pack_one(pinned: OwnedFd, name: &CStr, out: &mut impl Write) -> Result<(), PackError> {
     let how = Packing::default();
     let mut pack = Pack { out, how: &how, links: HashMap::new(), piece: vec![0; PIECE], entries: 0 };
-    let mount = mount_of(dir).map_err(|e| unreadable(name.to_bytes(), e))?;
-    let pinned = pin_at(dir, name).map_err(|e| unreadable(name.to_bytes(), e))?;
-    pack.node(pinned, name, name.to_bytes().to_vec(), name.to_bytes().to_vec(), mount, DEEPEST)?;
+    let entry = name.to_bytes().to_vec();
+    pack.node(pinned, name, entry.clone(), entry, 0, DEEPEST)?;
     header::end(pack.out)?;
     Ok(())
 }
@@ -166,10 +167,13 @@ impl<W: Write> Pack<'_, W> {
                 }
                 self.directory(&dir, &stat, &entry)?;
                 let own = mount_of(&dir).map_err(fail)?;
-                if own != mount && self.how.shut.contains(&own) {
+                if own != mount && (self.how.one_mount || self.how.shut.contains(&own)) {
                     return Ok(());
                 }
                 self.below(&dir, &entry, &path, own, depth + 1)
+            }
+            FileType::RegularFile if self.how.one_mount && mount_of(&pinned).map_err(fail)? != mount => {
+                self.header(&entry, tar::EntryType::Regular, b"", 0, &stat, &[])
             }
             FileType::RegularFile => self.file(&pinned, &stat, &entry),
             FileType::Symlink => {

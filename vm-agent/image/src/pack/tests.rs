@@ -73,8 +73,8 @@ fn names_are_dockers() {
         assert_eq!(listed(&packed(dir.path(), &Packing { top, ..Packing::default() })), expected);
     }
     let mut out = Vec::new();
-    let top = Root::open(dir.path()).unwrap().dir("d").unwrap();
-    pack_one(&top, c"f", &mut out).unwrap();
+    let pinned = Root::open(dir.path()).unwrap().pin_link("d/f").unwrap();
+    pack_one(pinned, c"f", &mut out).unwrap();
     assert_eq!(listed(&out), ["f"]);
 }
 

@@ -77,7 +77,15 @@ pub fn extract(root: &Root, archive: impl BufRead, how: &Extraction) -> Result<(
         place.add(&entry, &mut entries)?;
     }
     place.finish();
-    Ok(())
+    // The padding behind the end mark is the sender's to send.
+    let mut rest = entries.into_reader();
+    loop {
+        let len = rest.fill_buf().map_err(UnpackError::Read)?.len();
+        if len == 0 {
+            return Ok(());
+        }
+        rest.consume(len);
+    }
 }
 
 struct Place<'a> {

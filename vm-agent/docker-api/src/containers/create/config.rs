@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 /// Docker's `Config`.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-pub(super) struct ConfigIn {
+pub(in crate::containers) struct ConfigIn {
     hostname: Option<String>,
     domainname: Option<String>,
     user: Option<String>,
@@ -69,7 +69,7 @@ struct HealthcheckIn {
 ///
 /// # Errors
 /// A port or a health check that makes no sense.
-pub(super) fn read(asked: ConfigIn) -> Reply<ContainerConfig> {
+pub(in crate::containers) fn read(asked: ConfigIn) -> Reply<ContainerConfig> {
     let ports = asked.exposed_ports.unwrap_or_default().into_keys().map(|text| port(&text)).collect::<Reply<_>>()?;
     Ok(ContainerConfig {
         image: asked.image.unwrap_or_default(),

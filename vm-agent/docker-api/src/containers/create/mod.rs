@@ -7,6 +7,7 @@ mod network;
 mod resources;
 mod unsupported;
 
+pub(super) use config::{ConfigIn, read as read_config};
 pub(super) use host::HostIn;
 pub(super) use resources::read_update;
 
