@@ -39,7 +39,7 @@ pub(crate) fn run(rounds: u32) {
 /// Milliseconds from the start of QEMU to the line of an empty init.
 async fn bare() -> f64 {
     let folder = tempfile::Builder::new().prefix("berth-").tempdir_in("/tmp").expect("a folder");
-    let initramfs = folder.path().join("initramfs");
+    let initramfs = folder.path().join("empty.cpio");
     let archive = cpio::Archive::default().file("/init", 0o755, &empty_init::elf()).finish();
     std::fs::write(&initramfs, archive).expect("an initramfs");
     let console = folder.path().join("console.log");

@@ -172,7 +172,7 @@ struct OneBoot(PathBuf);
 impl OneBoot {
     /// `base` with `extra` behind it. `unpacked` has the host unpack it: an emulated processor takes 15 ms for each MB.
     fn write(run_dir: &Path, base: &Path, unpacked: bool, extra: &[u8]) -> Result<Self, Failure> {
-        let path = run_dir.join("initramfs");
+        let path = run_dir.join("initramfs-of-this-boot");
         let write = || {
             match fs::remove_file(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
