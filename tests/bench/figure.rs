@@ -5,9 +5,24 @@
 pub(crate) struct Figure(Vec<f64>);
 
 impl Figure {
-    /// Adds the measurement of a round.
+    /// Adds a measurement.
     pub(crate) fn add(&mut self, value: f64) {
         self.0.push(value);
+    }
+
+    /// Adds a time, in microseconds.
+    pub(crate) fn add_time(&mut self, time: std::time::Duration) {
+        self.add(time.as_secs_f64() * 1e6);
+    }
+
+    /// Adds all measurements of another.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.0.extend(&other.0);
+    }
+
+    /// Whether nothing was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The middle one.
@@ -31,6 +46,19 @@ impl Figure {
 
 impl std::fmt::Display for Figure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.is_empty() {
+            return f.write_str("not measured");
+        }
         write!(f, "min {:.0} p50 {:.0} p95 {:.0}", self.at(0.0), self.median(), self.at(0.95))
     }
+}
+
+/// The line that a bench ends with. What could not be measured is left out of the ratios.
+pub(crate) fn line(name: &str, ours: &Figure, peer: &Figure, limit: &Figure) {
+    let ratio = |name: &str, other: &Figure| match other.is_empty() {
+        true => String::new(),
+        false => format!(" ours/{name}={:.2}", ours.median() / other.median()),
+    };
+    let (to_peer, to_limit) = (ratio("peer", peer), ratio("limit", limit));
+    println!("{name} ours=({ours}) peer=({peer}) limit=({limit}){to_peer}{to_limit}");
 }

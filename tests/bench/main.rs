@@ -1,10 +1,31 @@
 //! `cargo xtask bench NAME`: ours, peer and limit from one run, interleaved.
 
+mod api;
 mod boot;
+mod dockerd;
 mod empty_init;
 mod figure;
+mod floor;
+mod list;
+mod logs;
+mod memory;
+mod place;
+mod prepared;
+mod runtime;
 
 use std::process::ExitCode;
+
+/// A bench: its name, and how it runs for a number of rounds.
+type Bench = (&'static str, fn(u32));
+
+const BENCHES: [Bench; 6] = [
+    ("boot", boot::run),
+    ("runtime", runtime::run),
+    ("api", api::run),
+    ("list", list::run),
+    ("logs", logs::run),
+    ("memory", memory::run),
+];
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -14,14 +35,13 @@ fn main() -> ExitCode {
         (None, _) => 5,
         _ => return usage(),
     };
-    match name.as_str() {
-        "boot" => boot::run(rounds),
-        _ => return usage(),
-    }
+    let Some((_, run)) = BENCHES.iter().find(|(known, _)| *known == name) else { return usage() };
+    run(rounds);
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: bench boot [--rounds N]   (N at least 1)");
+    let names = BENCHES.map(|(name, _)| name).join("|");
+    eprintln!("usage: bench {names} [--rounds N]   (N at least 1)");
     ExitCode::from(2)
 }

@@ -4,6 +4,7 @@ mod build;
 mod display;
 mod home;
 mod http;
+pub mod native;
 mod program;
 mod registry;
 

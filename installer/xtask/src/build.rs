@@ -106,6 +106,31 @@ fn guest_programs(checkout: &Checkout, note: &Note) -> Result<guest_image::Progr
     })
 }
 
+/// How the programs for this machine's own kernel are built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Native {
+    /// As the guest's, for figures.
+    Shipped,
+    /// As the tests, whose build they share.
+    Checked,
+}
+
+/// Builds the runtime and the engine that serves without a VM: the folder they are in.
+pub(crate) fn native(checkout: &Checkout, how: Native, note: &Note) -> Result<PathBuf> {
+    let mut command = cargo(checkout, &["build", "--locked", "-p", "berth-runtime", "-p", "berth-agent"]);
+    command.args(["--bin", "berth-runtime", "--example", "native-engine"]);
+    let folder = match how {
+        Native::Checked => checkout.target.join("debug"),
+        Native::Shipped => {
+            command.args(["--profile", "guest", "--target", GUEST_TARGET]);
+            command.env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS", "-C target-feature=+crt-static");
+            checkout.target.join(GUEST_TARGET).join("guest")
+        }
+    };
+    process::run(checkout, "build-native", &mut command, note)?;
+    Ok(folder)
+}
+
 fn guest_image(checkout: &Checkout, programs: &guest_image::Programs, note: &Note) -> Result<()> {
     let share = checkout.share();
     let inputs =

@@ -63,9 +63,17 @@ enum Command {
     Fixtures,
     /// Check that the host crates compile for Windows and macOS
     CheckTargets,
+    /// Make a fault or an attack as often as its figure asks for
+    Faults {
+        /// engine-killed, engine-restarts, concurrent, many, attack-runtime, attack-swap, attack-labels
+        name: String,
+        /// How often, instead
+        #[arg(long)]
+        count: Option<u32>,
+    },
     /// Measure: ours, peer and limit in one run
     Bench {
-        /// What to measure: boot
+        /// What to measure: boot, runtime, api, list, logs, memory
         name: String,
         /// Rounds
         #[arg(long, default_value_t = 5)]
@@ -107,6 +115,7 @@ fn run(command: Command) -> anyhow::Result<()> {
         Command::Lint => lint::lint(&checkout, &steps::Steps::new()),
         Command::Fixtures => steps::Steps::new().run("test images", |note| fixtures::build(&checkout, note)),
         Command::CheckTargets => targets::check(&checkout, &steps::Steps::new()),
+        Command::Faults { name, count } => suites::fault(&checkout, &name, count),
         Command::Bench { name, rounds } => suites::bench(&checkout, &name, rounds),
     }
 }

@@ -8,10 +8,21 @@ use std::io::{IsTerminal, Write};
 use std::process::Command;
 
 const LIST: &str = include_str!("../packages.txt");
+/// What the engine and its runtime are measured against; nothing else needs it.
+const PEERS: &str = include_str!("../peers.txt");
 
 /// Installs what is missing; asks first unless `yes`, `CI` or root.
 pub(crate) fn install_missing(checkout: &Checkout, yes: bool, note: &Note) -> Result<()> {
-    let missing = missing()?;
+    install(checkout, LIST, yes, note)
+}
+
+/// As [`install_missing`], for what benches compare with.
+pub(crate) fn install_peers(checkout: &Checkout, note: &Note) -> Result<()> {
+    install(checkout, PEERS, false, note)
+}
+
+fn install(checkout: &Checkout, list: &str, yes: bool, note: &Note) -> Result<()> {
+    let missing = missing(list)?;
     if missing.is_empty() {
         note.set("all there");
         return Ok(());
@@ -41,7 +52,7 @@ pub(crate) fn install_missing(checkout: &Checkout, yes: bool, note: &Note) -> Re
 }
 
 /// The listed packages that dpkg does not know as installed.
-fn missing() -> Result<Vec<String>> {
+fn missing(list: &str) -> Result<Vec<String>> {
     let output = Command::new("dpkg-query").args(["-W", "-f", "${Package} ${db:Status-Status}\n"]).output().map_err(
         |error| {
             Problem::because(
@@ -54,7 +65,7 @@ fn missing() -> Result<Vec<String>> {
     let installed: std::collections::HashSet<_> =
         text.lines().filter_map(|line| line.strip_suffix(" installed")).collect();
     let lacks = |package: &Package<'_>| !installed.contains(package.name) && !package.unless.is_some_and(is_on_path);
-    Ok(listed(LIST).filter(lacks).map(|package| package.name.to_owned()).collect())
+    Ok(listed(list).filter(lacks).map(|package| package.name.to_owned()).collect())
 }
 
 /// A line of the list: `name`, or `name unless COMMAND` for what a system may have from elsewhere.

@@ -33,6 +33,11 @@ const SUITES: [Suite; 5] = [
     },
     Suite { name: "machine", about: "the VM port's promises, kept by QEMU with a real guest", run: machine::run },
     Suite {
+        name: "faults",
+        about: "faults and attacks against the engine on this machine's kernel, each for a moment",
+        run: |c, only, n| cargo_test(c, "faults", &["-p", "berth-tests", "--test", "faults"], only, n),
+    },
+    Suite {
         name: "e2e",
         about: "berth, docker and the window against the real machine",
         run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], &[], only, n),
@@ -91,16 +96,56 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
     Ok(())
 }
 
-/// Runs a bench of `tests/bench`.
+/// Runs a bench of `tests/bench`: of the machine, or of the engine on this machine's own kernel.
 pub(crate) fn bench(checkout: &Checkout, name: &str, rounds: u32) -> Result<()> {
-    build::all(checkout, &Steps::new())?;
+    let steps = Steps::new();
     let mut command =
         cargo(checkout, &["run", "--release", "--quiet", "-p", "berth-tests", "--bin", "bench", "--", name]);
+    if name == "boot" {
+        build::all(checkout, &steps)?;
+    } else {
+        steps.run("peers", |note| packages::install_peers(checkout, note))?;
+        let programs = steps.run("native programs", |note| build::native(checkout, build::Native::Shipped, note))?;
+        command.env("BERTH_TEST_NATIVE", programs);
+    }
     let status = environment(checkout, command.args(["--rounds", &rounds.to_string()])).status()?;
     if status.success() {
         Ok(())
     } else {
         Err(Problem::because(format!("the bench {name} ended with {status}"), "read its output above"))
+    }
+}
+
+/// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
+const FAULTS: [(&str, &str, u32); 7] = [
+    ("engine-killed", "engine_killed", 2_000),
+    ("engine-restarts", "engine_restarts", 100),
+    ("concurrent", "requests_at_once", 1_000_000),
+    ("many", "what_many_containers_took", 10_000),
+    ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
+    ("attack-swap", "a_swapped_mount_target", 10_000),
+    ("attack-labels", "labels_are_data", 1),
+];
+
+/// Makes a fault as often as its figure asks for, or `times`.
+pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Result<()> {
+    let Some((_, case, full)) = FAULTS.iter().find(|(known, ..)| *known == name) else {
+        let known = FAULTS.map(|(known, ..)| known).join(", ");
+        return Err(Problem::because(format!("there is no fault named {name}"), format!("use one of: {known}")));
+    };
+    let times = times.unwrap_or(*full);
+    let steps = Steps::new();
+    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
+    let programs = steps.run("native programs", |note| build::native(checkout, build::Native::Shipped, note))?;
+    let mut command = cargo(checkout, &["test", "--locked", "-p", "berth-tests", "--test", "faults", "--"]);
+    command.args([case, "--nocapture"]).env("BERTH_TEST_NATIVE", programs);
+    let status = command.env("BERTH_TEST_COUNT", times.to_string()).status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Problem::because(
+            format!("{name} x{times} ended with {status}"),
+            "run it again with the BERTH_TEST_SEED that it printed to make the same choices",
+        )),
     }
 }
 
@@ -142,6 +187,9 @@ fn cargo_test(
     if ["e2e", "machine"].contains(&name) {
         // Each case boots a machine of its own; two at once would only slow each other down.
         command.arg("--test-threads=1");
+    }
+    if name == "faults" {
+        command.env("BERTH_TEST_NATIVE", build::native(checkout, build::Native::Checked, note)?);
     }
     let mut count = Count::default();
     let (status, lines) = process::capture(checkout, name, environment(checkout, &mut command), |line| {

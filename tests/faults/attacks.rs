@@ -1,0 +1,121 @@
+//! Known attacks, made many times through the API while a canary watches.
+
+use crate::count;
+use berth_tests::native::{Client, Engine, Ground, program};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+/// CVE-2019-5736: containers whose program is the runtime, and programs that write to every `/proc/*/exe` while others
+/// are executed beside them.
+#[test]
+fn the_runtime_is_not_overwritten() {
+    let runtime = program("berth-runtime");
+    let hash = || Sha256::digest(std::fs::read(&runtime).expect("the runtime"));
+    let before = hash();
+    let ground = Ground::new();
+    let engine = Engine::with_busybox(&ground);
+    let mut client = engine.client();
+    let overwrites = "while :; do for exe in /proc/[0-9]*/exe; do (echo overwritten > $exe) 2>/dev/null; done; done";
+    let attacker = client.create("attacker", &run(&["sh", "-c", overwrites], json!({ "CapAdd": ["ALL"] })));
+    start(&mut client, &attacker);
+    for n in 0..count(15) {
+        let body = json!({ "Cmd": ["/proc/self/exe", "features"], "AttachStdout": true });
+        let exec = client.request("POST", &format!("/containers/{attacker}/exec"), Some(&body)).ok();
+        let exec = exec["Id"].as_str().expect("an id").to_owned();
+        let detached = json!({ "Detach": true });
+        // It may not be executable for the container; it must not be writable.
+        client.request("POST", &format!("/exec/{exec}/start"), Some(&detached));
+        let id = client.create("", &run(&["/proc/self/exe", "features"], json!({ "NetworkMode": "none" })));
+        client.request("POST", &format!("/containers/{id}/start"), None);
+        client.request("POST", &format!("/containers/{id}/wait"), None).ok();
+        assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204);
+        assert_eq!(hash(), before, "after start {n}");
+    }
+    assert_eq!(client.request("DELETE", &format!("/containers/{attacker}?force=1"), None).status, 204);
+}
+
+/// CVE-2021-30465: one container swaps a directory in a volume for a link to the root while another is started with a
+/// mount below it.
+#[test]
+fn a_swapped_mount_target_leads_nowhere() {
+    let ground = Ground::new();
+    let engine = Engine::with_busybox(&ground);
+    let mut client = engine.client();
+    let canary = ground.dir().join("canary");
+    std::fs::create_dir(&canary).expect("a canary");
+    std::fs::write(canary.join("alive"), "alive").expect("a canary");
+    // The link leads to the canary from the machine's root, and so does it from the container's, where it is not.
+    let swaps = format!(
+        "cd /vol; mkdir -p a; while :; do mv a b; ln -s {} a; rm a; mv b a; done",
+        canary.parent().expect("a folder").display()
+    );
+    let swapper = client.create("swapper", &run(&["sh", "-c", &swaps], json!({ "Binds": ["shared:/vol"] })));
+    start(&mut client, &swapper);
+    let mut started = 0;
+    let times = count(25);
+    for n in 0..times {
+        let host = json!({ "Binds": ["shared:/vol", "other:/vol/a/canary"], "Tmpfs": { "/vol/a/tmp": "" }, "NetworkMode": "none" });
+        let body = run(&["sh", "-c", "cat /vol/a/canary/alive 2>/dev/null; true"], host);
+        let id = client.create("", &body);
+        // A start that meets the link may fail; what it must not do is follow it out.
+        if client.request("POST", &format!("/containers/{id}/start"), None).status == 204 {
+            started += 1;
+            client.request("POST", &format!("/containers/{id}/wait"), None).ok();
+            let logs = client.request("GET", &format!("/containers/{id}/logs?stdout=1"), None);
+            assert!(logs.body.is_empty(), "start {n} read the canary: {}", logs.text());
+        }
+        let outside: Vec<_> = ground.traces().mounts.into_iter().filter(|at| at.contains("canary")).collect();
+        assert!(outside.is_empty(), "start {n} mounted {outside:?}");
+        assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204);
+        assert_eq!(std::fs::read_dir(&canary).expect("the canary").count(), 1, "start {n}");
+    }
+    println!("{started} of {times} starts went through");
+    assert!(started > 0, "the swapper kept every start from going through: nothing was tested");
+    assert_eq!(client.request("DELETE", &format!("/containers/{swapper}?force=1"), None).status, 204);
+}
+
+/// CVE-2026-94603: no label changes what a container is made of.
+#[test]
+fn labels_are_data() {
+    let ground = Ground::new();
+    let engine = Engine::with_busybox(&ground);
+    let mut client = engine.client();
+    let mut spec = |labels: Value| {
+        let mut body = run(&["sleep", "100000"], json!({ "NetworkMode": "none" }));
+        body["Labels"] = labels;
+        body["Hostname"] = json!("same");
+        let id = client.create("labelled", &body);
+        start(&mut client, &id);
+        let text = std::fs::read_to_string(ground.dir().join("run/containers").join(&id).join("config.json"));
+        assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204);
+        text.expect("config.json").replace(&id, "ID")
+    };
+    let plain = spec(json!({}));
+    assert!(plain.contains("\"sleep\""));
+    for (name, value) in [
+        ("io.containerd.runc.v2.group", "x"),
+        ("run.oci.hooks.stderr", "/dev/null"),
+        ("run.oci.keep_original_groups", "1"),
+        ("run.oci.seccomp.receiver", "/tmp/socket"),
+        ("run.oci.mount_context_type", "rootcontext"),
+        ("module.wasm.image/variant", "compat"),
+        ("org.systemd.property.DeviceAllow", "'/dev/sda rwm'"),
+        ("io.kubernetes.cri-o.Devices", "/dev/sda"),
+        ("com.docker.compose.project", "../../etc"),
+        ("devices.nvidia.com/gpu", "all"),
+        ("berth.privileged", "true"),
+        ("privileged", "true"),
+        ("\u{0}\n\"}", "\"},\"privileged\":true"),
+    ] {
+        assert_eq!(spec(json!({ name: value })), plain, "{name}");
+    }
+}
+
+fn run(command: &[&str], host: Value) -> Value {
+    json!({ "Image": "busybox", "Cmd": command, "HostConfig": host })
+}
+
+fn start(client: &mut Client, id: &str) {
+    let started = client.request("POST", &format!("/containers/{id}/start"), None);
+    assert_eq!(started.status, 204, "{}", started.text());
+}

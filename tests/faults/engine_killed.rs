@@ -1,0 +1,199 @@
+//! The engine is killed at random moments under load, started again, and looked at.
+
+use crate::count;
+use crate::odds::Odds;
+use berth_tests::native::{Client, Engine, Ground, container};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const CLIENTS: u64 = 4;
+/// Names of each client: nobody else touches them, so it knows what must be.
+const NAMES: u64 = 2;
+const SETTLE: Duration = Duration::from_secs(15);
+
+/// What a client knows of a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum State {
+    Absent,
+    Idle,
+    Running,
+}
+
+/// What may be: more than one state after a request whose answer was lost.
+type Known = BTreeMap<String, BTreeSet<State>>;
+
+#[test]
+fn an_engine_killed_at_any_moment_loses_and_doubles_nothing() {
+    let ground = Ground::new();
+    let mut odds = Odds::new();
+    let mut engine = Engine::with_busybox(&ground);
+    let mut known = Known::new();
+    for kill in 1..=count(12) {
+        let after = Duration::from_millis(20 + odds.below(280));
+        let socket = engine.socket().to_owned();
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|index| {
+                let names: Vec<_> = (0..NAMES).map(|n| format!("c{index}-{n}")).collect();
+                let mine = names.iter().map(|name| {
+                    let states = known.get(name).cloned().unwrap_or_else(|| [State::Absent].into());
+                    (name.clone(), states)
+                });
+                let (mine, odds, socket) = (mine.collect(), odds.split(), socket.clone());
+                std::thread::spawn(move || work(&socket, mine, odds))
+            })
+            .collect();
+        std::thread::sleep(after);
+        engine.kill();
+        known = clients.into_iter().flat_map(|client| client.join().expect("a client")).collect();
+        engine = Engine::start(&ground);
+        check(&ground, &mut engine.client(), &mut known, kill);
+        if kill % 100 == 0 {
+            println!("{kill} kills");
+        }
+    }
+    let mut client = engine.client();
+    for name in known.keys() {
+        client.request("DELETE", &format!("/containers/{name}?force=1&v=1"), None);
+    }
+    eventually_equal("after the last removal", || ground.traces(), &berth_tests::native::Traces::default());
+}
+
+/// Random operations until the engine is gone.
+fn work(socket: &Path, mut known: Known, mut odds: Odds) -> Known {
+    let names: Vec<_> = known.keys().cloned().collect();
+    let mut client = Client::to(socket);
+    loop {
+        let name = odds.pick(&names).clone();
+        let states = known[&name].clone();
+        let state = *states.first().expect("a state");
+        let network = *odds.pick(&["none", "bridge"]);
+        let (method, path, body, then) = match (state, odds.below(3)) {
+            (State::Absent, _) => {
+                let body = container(&["sleep", "100000"], network);
+                ("POST", format!("/containers/create?name={name}"), Some(body), State::Idle)
+            }
+            (State::Idle, 0) => ("DELETE", format!("/containers/{name}"), None, State::Absent),
+            (State::Idle, _) => ("POST", format!("/containers/{name}/start"), None, State::Running),
+            (State::Running, 0) => ("POST", format!("/containers/{name}/stop?t=0"), None, State::Idle),
+            (State::Running, 1) => ("DELETE", format!("/containers/{name}?force=1"), None, State::Absent),
+            (State::Running, _) => {
+                if execute(&mut client, &name).is_err() {
+                    return known;
+                }
+                continue;
+            }
+        };
+        match client.try_request(method, &path, body.as_ref()) {
+            Ok(answer) => {
+                assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
+                known.insert(name, [then].into());
+            }
+            Err(_) => {
+                // A forced removal ends the container first.
+                let between = if method == "DELETE" && state == State::Running { Some(State::Idle) } else { None };
+                known.insert(name, [state, then].into_iter().chain(between).collect());
+                return known;
+            }
+        }
+    }
+}
+
+fn execute(client: &mut Client, name: &str) -> std::io::Result<()> {
+    let body = json!({ "Cmd": ["true"] });
+    let made = client.try_request("POST", &format!("/containers/{name}/exec"), Some(&body))?;
+    let id = made.ok()["Id"].as_str().expect("an id").to_owned();
+    client.try_request("POST", &format!("/exec/{id}/start"), Some(&json!({ "Detach": true })))?;
+    Ok(())
+}
+
+/// What clients were told holds, and nothing lies about that belongs to no container.
+fn check(ground: &Ground, client: &mut Client, known: &mut Known, kill: u32) {
+    let started = Instant::now();
+    let listed = loop {
+        let listed = client.request("GET", "/containers/json?all=1", None).ok();
+        // A removal that was under way is finished in the background.
+        let settled = listed.as_array().is_some_and(|all| all.iter().all(|one| one["State"] != "removing"));
+        if settled || started.elapsed() > SETTLE {
+            break listed;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    let listed = listed.as_array().expect("a list");
+    let mut running = BTreeSet::new();
+    let mut ids = BTreeSet::new();
+    let mut seen = BTreeMap::new();
+    for one in listed {
+        let name = one["Names"][0].as_str().expect("a name").trim_start_matches('/').to_owned();
+        let id = one["Id"].as_str().expect("an id").to_owned();
+        let state = match one["State"].as_str() {
+            Some("running") => State::Running,
+            Some("created" | "exited") => State::Idle,
+            other => panic!("kill {kill}: {name} is {other:?}"),
+        };
+        if state == State::Running {
+            alive(client, &id, kill);
+            running.insert(id.clone());
+        }
+        ids.insert(id);
+        assert_eq!(seen.insert(name.clone(), state), None, "kill {kill}: {name} is there twice");
+    }
+    for (name, states) in known.iter_mut() {
+        let state = seen.remove(name).unwrap_or(State::Absent);
+        assert!(states.contains(&state), "kill {kill}: {name} may be {states:?} and is {state:?}");
+        *states = [state].into();
+    }
+    assert!(seen.is_empty(), "kill {kill}: nobody asked for {seen:?}");
+
+    let expected = Counts {
+        mounts: running.len(),
+        cgroups: running.len(),
+        durable: ids.len(),
+        bundles: running.len(),
+        monitors: running.len(),
+    };
+    eventually_equal(&format!("kill {kill}"), || counts(ground), &expected);
+}
+
+/// The process that inspect names is there.
+fn alive(client: &mut Client, id: &str, kill: u32) {
+    let inspected: Value = client.request("GET", &format!("/containers/{id}/json"), None).ok();
+    let pid = inspected["State"]["Pid"].as_u64().expect("a process id");
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    assert!(command.starts_with(b"sleep\0"), "kill {kill}: the process of {id} is {command:?}");
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Counts {
+    mounts: usize,
+    cgroups: usize,
+    durable: usize,
+    bundles: usize,
+    monitors: usize,
+}
+
+fn counts(ground: &Ground) -> Counts {
+    let traces = ground.traces();
+    let below = |place: &str| traces.folders.iter().filter(|folder| folder.starts_with(place)).count();
+    let rootfs = |mount: &&String| mount.ends_with("/rootfs");
+    Counts {
+        mounts: traces.mounts.iter().filter(rootfs).count(),
+        cgroups: traces.cgroups.len(),
+        durable: below("data/containers/"),
+        bundles: below("run/containers/"),
+        monitors: ground.processes("berth-monitor"),
+    }
+}
+
+fn eventually_equal<T: PartialEq + std::fmt::Debug>(when: &str, mut look: impl FnMut() -> T, expected: &T) {
+    let started = Instant::now();
+    loop {
+        let found = look();
+        if found == *expected {
+            return;
+        }
+        assert!(started.elapsed() < SETTLE, "{when}: {found:#?}\nshould be {expected:#?}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}

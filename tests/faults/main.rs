@@ -1,0 +1,17 @@
+//! Faults that the engine must survive, made on the real engine, runtime and kernel of this machine.
+//!
+//! `cargo xtask faults NAME [--count N]` runs one in full; without `BERTH_TEST_COUNT`, as in `cargo xtask test`, each is
+//! short.
+
+mod attacks;
+mod concurrent;
+mod engine_killed;
+mod engine_restarts;
+mod history;
+mod many;
+mod odds;
+
+/// How often: what the caller asked for, or a few times.
+fn count(short: u32) -> u32 {
+    std::env::var("BERTH_TEST_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(short)
+}
