@@ -24,9 +24,11 @@ impl Engine {
         if busy {
             self.end_by_force(&container, state).await?;
         }
+        let removes_itself = container.definition.host.auto_remove;
         match self.remove(container, options.volumes).await {
-            // One that removes itself when it ends is as good.
-            Err(Error::NoSuchContainer(_)) => Ok(()),
+            // One that removes itself when it ends is as good. Otherwise somebody else has removed it, and that is
+            // theirs to be told.
+            Err(Error::NoSuchContainer(_)) if removes_itself || options.force => Ok(()),
             Err(Error::RemovalInProgress(_)) if options.force => Ok(()),
             result => result,
         }

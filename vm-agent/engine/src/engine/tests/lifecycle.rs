@@ -47,6 +47,16 @@ async fn a_container_lives_and_leaves_nothing() {
 }
 
 #[tokio::test]
+async fn of_two_removals_at_once_one_is_told_that_it_removed() {
+    let case = Case::new().await;
+    case.create("web", |_| {}).await;
+    let remove = || case.engine.remove_container("web", RemoveOptions::default());
+    let (one, other) = tokio::join!(remove(), remove());
+    assert!(one.is_ok() != other.is_ok(), "{one:?} {other:?}");
+    case.nothing_is_left();
+}
+
+#[tokio::test]
 async fn asking_twice_is_told_as_docker_tells_it() {
     let case = Case::new().await;
     let id = case.run("web", |_| {}).await;
