@@ -33,16 +33,18 @@ pub(crate) fn run(rounds: u32) {
     prctl::set_child_subreaper(true).expect("a subreaper");
     let spec = std::fs::read(prepared.bundle.join("config.json")).expect("the bundle that the engine wrote");
     let mut spec: Value = serde_json::from_slice(&spec).expect("config.json");
+    // Debian's crun knows no later one.
+    spec["ociVersion"] = json!("1.0.2");
     spec["process"]["args"] = json!(["true"]);
     spec["root"]["path"] = json!(prepared.rootfs);
     place::describe(ground.dir(), &[&["crun", "--version"], &["runc", "--version"]]);
     let mut runtimes = [("berth-runtime", program("berth-runtime")), ("crun", "crun".into()), ("runc", "runc".into())]
         .map(|(name, program)| Runtime::new(name, program, ground.dir(), &spec));
-    if runtimes[1].once().is_err() {
-        // crun raises RLIMIT_MEMLOCK before it loads a device program, which not every root may.
-        println!("note: crun cannot load its device program here: device rules are left out of every bundle");
-        if let Some(linux) = spec["linux"].as_object_mut() {
-            linux.remove("resources");
+    if let Err(why) = runtimes[1].once() {
+        // crun raises limits, for its device program too, which a root without CAP_SYS_RESOURCE may not.
+        println!("note: limits and device rules are left out of every bundle, since here crun says: {}", why.trim());
+        for (section, key) in [("linux", "resources"), ("process", "rlimits")] {
+            spec[section].as_object_mut().and_then(|section| section.remove(key));
         }
         runtimes.iter_mut().for_each(|runtime| runtime.prepare(&spec));
     }

@@ -3,7 +3,7 @@
 use crate::count;
 use crate::odds::Odds;
 use berth_tests::native::{Client, Engine, Ground, container};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ fn work(socket: &Path, mut known: Known, mut odds: Odds) -> Known {
         let states = known[&name].clone();
         let state = *states.first().expect("a state");
         let network = *odds.pick(&["none", "bridge"]);
-        let (method, path, body, then) = match (state, odds.below(3)) {
+        let (method, path, body, then) = match (state, odds.below(2)) {
             (State::Absent, _) => {
                 let body = container(&["sleep", "100000"], network);
                 ("POST", format!("/containers/create?name={name}"), Some(body), State::Idle)
@@ -77,13 +77,7 @@ fn work(socket: &Path, mut known: Known, mut odds: Odds) -> Known {
             (State::Idle, 0) => ("DELETE", format!("/containers/{name}"), None, State::Absent),
             (State::Idle, _) => ("POST", format!("/containers/{name}/start"), None, State::Running),
             (State::Running, 0) => ("POST", format!("/containers/{name}/stop?t=0"), None, State::Idle),
-            (State::Running, 1) => ("DELETE", format!("/containers/{name}?force=1"), None, State::Absent),
-            (State::Running, _) => {
-                if execute(&mut client, &name).is_err() {
-                    return known;
-                }
-                continue;
-            }
+            (State::Running, _) => ("DELETE", format!("/containers/{name}?force=1"), None, State::Absent),
         };
         match client.try_request(method, &path, body.as_ref()) {
             Ok(answer) => {
@@ -98,14 +92,6 @@ fn work(socket: &Path, mut known: Known, mut odds: Odds) -> Known {
             }
         }
     }
-}
-
-fn execute(client: &mut Client, name: &str) -> std::io::Result<()> {
-    let body = json!({ "Cmd": ["true"] });
-    let made = client.try_request("POST", &format!("/containers/{name}/exec"), Some(&body))?;
-    let id = made.ok()["Id"].as_str().expect("an id").to_owned();
-    client.try_request("POST", &format!("/exec/{id}/start"), Some(&json!({ "Detach": true })))?;
-    Ok(())
 }
 
 /// What clients were told holds, and nothing lies about that belongs to no container.

@@ -33,8 +33,15 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Whether another such operation went on at the same time.
+    fn is_beside(&self, among: &[Self], request: Request, status: u16) -> bool {
+        let is_such = |other: &&Self| other.request == request && other.status == status;
+        let mut others = among.iter().filter(is_such).filter(|other| !std::ptr::eq(self, *other));
+        others.any(|other| self.to >= other.from && other.to >= self.from)
+    }
+
     /// The state after this operation at one instant, if its answer can be given in `state`.
-    fn applied(&self, state: State) -> Option<State> {
+    fn applied(&self, state: State, among: &[Self]) -> Option<State> {
         use Request::{Create, Inspect, Remove, Start, Stop};
         use State::{Absent, Idle, Running};
         match (self.request, self.status, state) {
@@ -44,6 +51,10 @@ impl Operation {
             (Start, 304, Running) => Some(state),
             (Stop, 204, Running) => Some(Idle),
             (Stop, 304, Idle) => Some(state),
+            // As in docker: who asks for an end that is under way waits for it and is told that it came.
+            (Stop, 204, Idle) if self.is_beside(among, Stop, 204) => Some(state),
+            // As in docker: a name is taken before its container is there.
+            (Create, 409, Absent) if self.is_beside(among, Create, 201) => Some(state),
             (Remove, 204, Idle) => Some(Absent),
             (Remove, 409, Running) => Some(state),
             (Start | Stop | Remove | Inspect, 404, Absent) => Some(state),
@@ -70,7 +81,7 @@ pub(crate) fn explain(history: &[Operation], before: State) -> Vec<State> {
         let left = |index: &usize| done & (1 << index) == 0;
         let first_end = (0..history.len()).filter(left).map(|index| history[index].to).min().expect("one is left");
         for index in (0..history.len()).filter(left).filter(|index| history[*index].from <= first_end) {
-            if let Some(next) = history[index].applied(state)
+            if let Some(next) = history[index].applied(state, history)
                 && tried.insert((done | (1 << index), next))
             {
                 open.push((done | (1 << index), next));

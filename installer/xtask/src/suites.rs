@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every suite, fast ones first, and one count at the end. `cargo xtask bench`.
 
 mod count;
+mod faults;
 mod machine;
 
 use crate::build::{self, cargo};
@@ -9,6 +10,7 @@ use crate::steps::{Note, Problem, Steps, seconds};
 use crate::{fixtures, lint, packages, process, targets, tools};
 use anyhow::Result;
 use count::Count;
+pub(crate) use faults::fault;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -19,7 +21,7 @@ struct Suite {
     run: fn(&Checkout, Option<&str>, &Note) -> Result<Count>,
 }
 
-const SUITES: [Suite; 5] = [
+const SUITES: [Suite; 6] = [
     Suite {
         name: "rules",
         about: "layer rules and other facts of the tree",
@@ -35,7 +37,7 @@ const SUITES: [Suite; 5] = [
     Suite {
         name: "faults",
         about: "faults and attacks against the engine on this machine's kernel, each for a moment",
-        run: |c, only, n| cargo_test(c, "faults", &["-p", "berth-tests", "--test", "faults"], only, n),
+        run: faults::run,
     },
     Suite {
         name: "e2e",
@@ -116,39 +118,6 @@ pub(crate) fn bench(checkout: &Checkout, name: &str, rounds: u32) -> Result<()> 
     }
 }
 
-/// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
-const FAULTS: [(&str, &str, u32); 7] = [
-    ("engine-killed", "engine_killed", 2_000),
-    ("engine-restarts", "engine_restarts", 100),
-    ("concurrent", "requests_at_once", 1_000_000),
-    ("many", "what_many_containers_took", 10_000),
-    ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
-    ("attack-swap", "a_swapped_mount_target", 10_000),
-    ("attack-labels", "labels_are_data", 1),
-];
-
-/// Makes a fault as often as its figure asks for, or `times`.
-pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Result<()> {
-    let Some((_, case, full)) = FAULTS.iter().find(|(known, ..)| *known == name) else {
-        let known = FAULTS.map(|(known, ..)| known).join(", ");
-        return Err(Problem::because(format!("there is no fault named {name}"), format!("use one of: {known}")));
-    };
-    let times = times.unwrap_or(*full);
-    let steps = Steps::new();
-    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
-    let programs = steps.run("native programs", |note| build::native(checkout, build::Native::Shipped, note))?;
-    let mut command = cargo(checkout, &["test", "--locked", "-p", "berth-tests", "--test", "faults", "--"]);
-    command.args([case, "--nocapture"]).env("BERTH_TEST_NATIVE", programs);
-    let status = command.env("BERTH_TEST_COUNT", times.to_string()).status()?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Problem::because(
-            format!("{name} x{times} ended with {status}"),
-            "run it again with the BERTH_TEST_SEED that it printed to make the same choices",
-        )),
-    }
-}
-
 /// What the tests are told about this build.
 fn environment<'a>(checkout: &Checkout, command: &'a mut Command) -> &'a mut Command {
     command
@@ -184,12 +153,9 @@ fn cargo_test(
 ) -> Result<Count> {
     let mut command = cargo(checkout, &["test", "--locked", "--no-fail-fast"]);
     command.envs(variables.iter().cloned()).args(arguments).arg("--").args(only);
-    if ["e2e", "machine"].contains(&name) {
-        // Each case boots a machine of its own; two at once would only slow each other down.
+    if ["e2e", "machine", "faults"].contains(&name) {
+        // Each case has a machine or an engine of its own; two at once would only slow each other down.
         command.arg("--test-threads=1");
-    }
-    if name == "faults" {
-        command.env("BERTH_TEST_NATIVE", build::native(checkout, build::Native::Checked, note)?);
     }
     let mut count = Count::default();
     let (status, lines) = process::capture(checkout, name, environment(checkout, &mut command), |line| {

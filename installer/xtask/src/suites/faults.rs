@@ -1,0 +1,50 @@
+//! Faults and attacks against the engine on this machine's own kernel: each for a moment as a suite, one of them in full
+//! with `cargo xtask faults NAME`.
+
+use super::{Count, cargo_test};
+use crate::build::{self, Native, cargo};
+use crate::checkout::Checkout;
+use crate::packages;
+use crate::steps::{Note, Problem, Steps};
+use anyhow::Result;
+
+const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
+
+/// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
+const FAULTS: [(&str, &str, u32); 7] = [
+    ("engine-killed", "engine_killed", 2_000),
+    ("engine-restarts", "engine_restarts", 100),
+    ("concurrent", "requests_at_once", 1_000_000),
+    ("many", "what_many_containers_took", 10_000),
+    ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
+    ("attack-swap", "a_swapped_mount_target", 10_000),
+    ("attack-labels", "labels_are_data", 1),
+];
+
+/// Makes a fault as often as its figure asks for, or `times`.
+pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Result<()> {
+    let Some((_, case, full)) = FAULTS.iter().find(|(known, ..)| *known == name) else {
+        let known = FAULTS.map(|(known, ..)| known).join(", ");
+        return Err(Problem::because(format!("there is no fault named {name}"), format!("use one of: {known}")));
+    };
+    let times = times.unwrap_or(*full);
+    let steps = Steps::new();
+    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
+    let programs = steps.run("native programs", |note| build::native(checkout, Native::Shipped, note))?;
+    let mut command = cargo(checkout, &["test", "--locked"]);
+    command.args(CASES).args(["--", case, "--nocapture"]).env("BERTH_TEST_NATIVE", programs);
+    let status = command.env("BERTH_TEST_COUNT", times.to_string()).status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Problem::because(
+            format!("{name} x{times} ended with {status}"),
+            "run it again with the BERTH_TEST_SEED that it printed to make the same choices",
+        )),
+    }
+}
+
+/// The suite.
+pub(super) fn run(checkout: &Checkout, only: Option<&str>, note: &Note) -> Result<Count> {
+    let programs = build::native(checkout, Native::Checked, note)?;
+    cargo_test(checkout, "faults", &CASES, &[("BERTH_TEST_NATIVE", programs)], only, note)
+}
