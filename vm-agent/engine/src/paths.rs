@@ -50,6 +50,11 @@ impl Paths {
         self.bundle(id).join("rootfs")
     }
 
+    /// Where the `/dev/shm` of a container that others may join is mounted.
+    pub(crate) fn shm(&self, id: &str) -> PathBuf {
+        self.bundle(id).join("shm")
+    }
+
     /// The named network namespaces.
     pub(crate) fn namespaces(&self) -> PathBuf {
         self.run.join("netns")

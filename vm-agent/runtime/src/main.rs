@@ -16,6 +16,7 @@ mod kernel;
 mod monitor;
 mod own_executable;
 mod seccomp;
+mod small_init;
 
 use std::{
     fs::{self, OpenOptions},
@@ -32,6 +33,10 @@ use init::Streams;
 use invocation::{Invocation, Verb};
 
 fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if small_init::is_asked_for(arguments.next().as_ref()) {
+        kernel::process::exit_now(small_init::run(arguments));
+    }
     match prepare() {
         Ok(invocation) => {
             let error_log = invocation.error_log.clone();

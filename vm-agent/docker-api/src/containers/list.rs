@@ -158,7 +158,7 @@ impl Summary {
             labels: container.labels,
             state: container.state.as_str(),
             status: container.status,
-            host_config: HostConfig { network_mode: network::mode(&container.network_mode).to_owned() },
+            host_config: HostConfig { network_mode: network::mode(&container.network_mode).into_owned() },
             network_settings: Networks { networks: network::endpoints(container.network.networks) },
             mounts: container.mounts.into_iter().map(MountPointOut::from).collect(),
             health: version.at_least(52).then_some(health),

@@ -3,7 +3,7 @@
 use crate::version::ApiVersion;
 use berth_engine::container::{Endpoint, NetworkMode, NetworkSettings};
 use serde::Serialize;
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
 /// One network of a container.
 #[derive(Clone, Serialize)]
@@ -88,13 +88,14 @@ struct Legacy {
 }
 
 /// Docker's word for a network mode.
-pub(super) fn mode(mode: &NetworkMode) -> &str {
+pub(super) fn mode(mode: &NetworkMode) -> Cow<'_, str> {
     match mode {
         // Docker's API resolves the default at create.
-        NetworkMode::Default | NetworkMode::Bridge => "bridge",
-        NetworkMode::None => "none",
-        NetworkMode::Host => "host",
-        NetworkMode::Other(name) => name,
+        NetworkMode::Default | NetworkMode::Bridge => "bridge".into(),
+        NetworkMode::None => "none".into(),
+        NetworkMode::Host => "host".into(),
+        NetworkMode::Container(id) => format!("container:{id}").into(),
+        NetworkMode::Other(name) => name.into(),
     }
 }
 

@@ -104,7 +104,8 @@ pub struct HostConfig {
     pub privileged: bool,
     /// Mounts the root read-only.
     pub read_only_rootfs: bool,
-    /// `no-new-privileges[:true]`, `seccomp=unconfined`; others are refused.
+    /// `no-new-privileges[:BOOL]`, `seccomp=unconfined|builtin|PROFILE` (the profile itself, in docker's JSON form),
+    /// `writable-cgroups[=BOOL]`, and what turns SELinux and AppArmor off; others are refused.
     pub security_opt: Vec<String>,
     /// Limits of the process.
     pub ulimits: Vec<Ulimit>,
@@ -114,8 +115,8 @@ pub struct HostConfig {
     pub shm_size: u64,
     /// Adjusts the OOM killer's choice, -1000 to 1000.
     pub oom_score_adj: i32,
-    /// Runs a small init as PID 1. Refused for now.
-    pub init: bool,
+    /// Runs a small init as PID 1; `None` is the engine's default, which is not to.
+    pub init: Option<bool>,
     /// `name:address` lines for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
     /// Resolvers instead of the machine's.
@@ -132,14 +133,35 @@ pub struct HostConfig {
     pub masked_paths: Option<Vec<String>>,
     /// Paths made read-only; `None` is docker's list.
     pub readonly_paths: Option<Vec<String>>,
-    /// `private` (default), `shareable`, `host`.
+    /// `private` (default), `none`, `shareable`, `host`, `container:ID`.
     pub ipc_mode: String,
-    /// Empty (private) or `host`.
+    /// Empty (private), `host` or `container:ID`.
     pub pid_mode: String,
     /// Empty (private) or `host`.
     pub uts_mode: String,
     /// `private` (default) or `host`.
     pub cgroupns_mode: String,
+    /// Empty or `host`: the machine's own user namespace.
+    pub userns_mode: String,
+    /// The control group that the container's is made in; empty is the engine's own.
+    pub cgroup_parent: String,
+    /// Devices of the machine that the container gets.
+    pub devices: Vec<DeviceMapping>,
+    /// Rules for devices in docker's form, `c 1:3 rwm`.
+    pub device_cgroup_rules: Vec<String>,
+    /// Containers whose volumes this one gets too: `name-or-id[:ro|rw]`.
+    pub volumes_from: Vec<String>,
+}
+
+/// A device of the machine in a container.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceMapping {
+    /// A device, or a directory of devices, of the machine.
+    pub on_host: String,
+    /// Where it is in the container; empty is the same path.
+    pub in_container: String,
+    /// Some of `r`, `w`, `m`; empty is all.
+    pub permissions: String,
 }
 
 /// One mount of `--mount`.
@@ -157,17 +179,39 @@ pub struct Mount {
     pub no_copy: bool,
     /// Volume: labels of one that is made now.
     pub labels: BTreeMap<String, String>,
+    /// Bind: the propagation type; empty is `rprivate`.
+    #[serde(default)]
+    pub propagation: String,
+    /// Bind: leaves out what is mounted below the source.
+    #[serde(default)]
+    pub non_recursive: bool,
+    /// How far `read_only` reaches.
+    #[serde(default)]
+    pub read_only_reach: ReadOnlyReach,
     /// Tmpfs: bytes; `None` is unlimited.
     pub tmpfs_size: Option<u64>,
     /// Tmpfs: file mode of its root; `None` is 1777.
     pub tmpfs_mode: Option<u32>,
 }
 
+/// How far a read-only mount reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReadOnlyReach {
+    /// Everything below it too.
+    #[default]
+    Recursive,
+    /// The mount alone.
+    Alone,
+    /// Everything below it, or no start at all.
+    RecursiveOrFail,
+}
+
 /// The kinds of mount.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MountKind {
-    /// A directory of the host. Refused for now.
+    /// A path of the machine's kernel filesystems. Those of the user's host are refused for now.
     Bind,
     /// A named or anonymous volume.
     Volume,
@@ -212,6 +256,8 @@ pub enum NetworkMode {
     None,
     /// The machine's own network namespace.
     Host,
+    /// Another container's network namespace, by the container's id.
+    Container(String),
     /// Anything else; refused for now.
     Other(String),
 }

@@ -6,6 +6,7 @@ mod effective;
 mod health;
 mod life;
 mod list;
+mod machine_bind;
 mod mount_plan;
 pub(crate) mod name;
 mod record;
@@ -15,15 +16,16 @@ mod state;
 mod status_text;
 
 pub use config::{
-    ContainerConfig, Healthcheck, HostConfig, LogConfig, Mount, MountKind, NetworkMode, PortBinding, RestartPolicy,
-    Ulimit,
+    ContainerConfig, DeviceMapping, Healthcheck, HostConfig, LogConfig, Mount, MountKind, NetworkMode, PortBinding,
+    ReadOnlyReach, RestartPolicy, Ulimit,
 };
 pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
 pub(crate) use effective::{fill as fill_from_image, ports as image_ports};
 pub use health::{Health, HealthStatus, Probe};
 pub(crate) use life::{Life, Turn, UNSEEN_EXIT};
 pub use list::{ContainerFilters, ContainerSize, ContainerSummary, ListOptions, PruneFilters, Pruned, PublishedPort};
-pub(crate) use mount_plan::{Wish, WishKind, plan as plan_mounts};
+pub(crate) use machine_bind::check as check_machine_bind;
+pub(crate) use mount_plan::{Wish, WishKind, plan as plan_mounts, volumes_from};
 pub(crate) use record::{Definition, Live, MountSpec};
 pub use request::{CreateContainer, Created, RemoveOptions, StopOptions, WaitCondition, WaitOutcome};
 pub(crate) use resources::Tuning;

@@ -1,7 +1,11 @@
 //! What is to be mounted, from the five places where docker lets one ask for it.
 
-use super::{ContainerConfig, HostConfig, Mount, MountKind};
-use crate::{Error, Result, spec::tmpfs_options, volume};
+use super::{ContainerConfig, HostConfig, Mount, MountKind, ReadOnlyReach};
+use crate::{
+    Error, Result,
+    spec::{machine_path, tmpfs_options},
+    volume,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One mount that is asked for.
@@ -15,6 +19,8 @@ pub(crate) struct Wish {
     pub(crate) rw: bool,
     /// The options as given.
     pub(crate) mode: String,
+    /// How far it is read-only when it is.
+    pub(crate) reach: ReadOnlyReach,
 }
 
 /// What is asked for.
@@ -24,21 +30,21 @@ pub(crate) enum WishKind {
     Volume { name: Option<String>, fill: bool, labels: BTreeMap<String, String> },
     /// Memory, with options as mount(8) takes them.
     Tmpfs { options: Vec<String> },
+    /// A path of the machine's kernel filesystems.
+    Machine { source: String, propagation: String, non_recursive: bool },
 }
 
-/// Everything that is asked for, one per target. The image's and the request's bare paths yield to explicit ones.
-pub(crate) fn plan(config: &ContainerConfig, host: &HostConfig, image_volumes: &BTreeSet<String>) -> Result<Vec<Wish>> {
-    let mut wishes = Vec::new();
+/// Everything that is asked for, one per target. Those inherited from other containers yield to explicit ones, and the
+/// image's and the request's bare paths to both.
+pub(crate) fn plan(config: &ContainerConfig, host: &HostConfig, inherited: Vec<Wish>) -> Result<Vec<Wish>> {
+    let mut wishes: Vec<Wish> = Vec::new();
     let mut taken = BTreeSet::new();
     let binds = host.binds.iter().map(|bind| from_bind(bind));
     let mounts = host.mounts.iter().map(from_mount);
     let tmpfs = host.tmpfs.iter().map(|(target, options)| {
-        Ok(Wish {
-            target: clean_target(target, target)?,
-            what: WishKind::Tmpfs { options: tmpfs_options(options)? },
-            rw: !options.split(',').any(|option| option == "ro"),
-            mode: String::new(),
-        })
+        let what = WishKind::Tmpfs { options: tmpfs_options(options)? };
+        let rw = !options.split(',').any(|option| option == "ro");
+        Ok(Wish { rw, ..Wish::new(clean_target(target, target)?, what) })
     });
     for wish in binds.chain(mounts).chain(tmpfs) {
         let wish = wish?;
@@ -47,14 +53,45 @@ pub(crate) fn plan(config: &ContainerConfig, host: &HostConfig, image_volumes: &
         }
         wishes.push(wish);
     }
-    for target in config.volumes.iter().chain(image_volumes) {
+    // Of two containers with a volume at the same place, the later one's is taken, as in docker.
+    for wish in inherited.into_iter().rev() {
+        if taken.insert(wish.target.clone()) {
+            wishes.push(wish);
+        }
+    }
+    for target in &config.volumes {
         let target = clean_target(target, target)?;
         if taken.insert(target.clone()) {
-            let what = WishKind::Volume { name: None, fill: true, labels: BTreeMap::new() };
-            wishes.push(Wish { target, what, rw: true, mode: String::new() });
+            wishes.push(Wish::new(target, WishKind::Volume { name: None, fill: true, labels: BTreeMap::new() }));
         }
     }
     Ok(wishes)
+}
+
+impl Wish {
+    fn new(target: String, what: WishKind) -> Self {
+        Self { target, what, rw: true, mode: String::new(), reach: ReadOnlyReach::default() }
+    }
+}
+
+/// `name-or-id[:mode]` of `--volumes-from`: the container, and whether writes are taken.
+///
+/// # Errors
+/// Docker's sentences (moby `volume/mounts`, `ParseVolumesFrom`).
+pub(crate) fn volumes_from(text: &str) -> Result<(&str, bool)> {
+    let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
+    if name.is_empty() {
+        return Err(Error::InvalidParameter("volumesFrom specification cannot be an empty string".to_owned()));
+    }
+    let mut writable = true;
+    for option in mode.split(',') {
+        match option {
+            "rw" | "z" | "Z" => {}
+            "ro" => writable = false,
+            _ => return Err(Error::InvalidParameter(format!("invalid mode: {mode}"))),
+        }
+    }
+    Ok((name, writable))
 }
 
 /// `name:/target[:options]`.
@@ -69,29 +106,62 @@ fn from_bind(bind: &str) -> Result<Wish> {
     if source.is_empty() || target.is_empty() {
         return Err(invalid());
     }
-    if source.starts_with('/') || source.starts_with('.') || source.starts_with('~') {
-        return Err(no_host_directory(source, target));
+    let from_machine = source.starts_with('/').then(|| cleaned(source)).filter(|path| machine_path(path));
+    if from_machine.is_none() {
+        if source.starts_with('/') || source.starts_with('.') || source.starts_with('~') {
+            return Err(no_host_directory(source, target));
+        }
+        volume::name::check(source)?;
     }
-    volume::name::check(source)?;
-    let (mut rw, mut fill) = (true, true);
+    let (mut rw, mut fill, mut propagation) = (true, true, "");
     for option in mode.split(',').filter(|option| !option.is_empty()) {
         match option {
             "ro" | "readonly" => rw = false,
             "rw" => rw = true,
-            "nocopy" => fill = false,
+            "nocopy" if from_machine.is_none() => fill = false,
+            kind if from_machine.is_some() && propagation.is_empty() && is_propagation(kind) => propagation = kind,
             // They change nothing on a machine without SELinux and with one kernel.
             "z" | "Z" | "cached" | "delegated" | "consistent" | "default" => {}
             _ => return Err(Error::InvalidParameter(format!("invalid mode: {mode}"))),
         }
     }
-    let what = WishKind::Volume { name: Some(source.to_owned()), fill, labels: BTreeMap::new() };
-    Ok(Wish { target: clean_target(target, bind)?, what, rw, mode: mode.to_owned() })
+    let what = match from_machine {
+        Some(source) => WishKind::Machine { source, propagation: or_private(propagation), non_recursive: false },
+        None => WishKind::Volume { name: Some(source.to_owned()), fill, labels: BTreeMap::new() },
+    };
+    Ok(Wish { rw, mode: mode.to_owned(), ..Wish::new(clean_target(target, bind)?, what) })
+}
+
+/// Docker's list (moby `volume/mounts/linux_parser.go`).
+fn is_propagation(kind: &str) -> bool {
+    matches!(kind, "private" | "rprivate" | "slave" | "rslave" | "shared" | "rshared")
+}
+
+fn or_private(propagation: &str) -> String {
+    if propagation.is_empty() { "rprivate".to_owned() } else { propagation.to_owned() }
 }
 
 fn from_mount(mount: &Mount) -> Result<Wish> {
     let target = clean_target(&mount.target, &mount.target)?;
     let what = match mount.kind {
-        MountKind::Bind => return Err(no_host_directory(&mount.source, &mount.target)),
+        MountKind::Bind => {
+            let source = cleaned(&mount.source);
+            if !mount.source.starts_with('/') || !machine_path(&source) {
+                return Err(no_host_directory(&mount.source, &mount.target));
+            }
+            let bad = |why: &str| Error::InvalidParameter(format!("invalid mount config for type \"bind\": {why}"));
+            if !mount.propagation.is_empty() && !is_propagation(&mount.propagation) {
+                return Err(bad(&format!("invalid propagation mode: {}", mount.propagation)));
+            }
+            if mount.read_only_reach != ReadOnlyReach::Recursive && !mount.read_only {
+                return Err(bad("ReadOnlyNonRecursive and ReadOnlyForceRecursive need ReadOnly"));
+            }
+            WishKind::Machine {
+                source,
+                propagation: or_private(&mount.propagation),
+                non_recursive: mount.non_recursive,
+            }
+        }
         MountKind::Volume => {
             let name = Some(mount.source.clone()).filter(|name| !name.is_empty());
             name.as_deref().map_or(Ok(()), volume::name::check)?;
@@ -110,7 +180,7 @@ fn from_mount(mount: &Mount) -> Result<Wish> {
             WishKind::Tmpfs { options: tmpfs_options(&all.join(","))? }
         }
     };
-    Ok(Wish { target, what, rw: !mount.read_only, mode: String::new() })
+    Ok(Wish { rw: !mount.read_only, reach: mount.read_only_reach, ..Wish::new(target, what) })
 }
 
 fn no_host_directory(source: &str, target: &str) -> Error {
@@ -128,18 +198,24 @@ fn clean_target(target: &str, given: &str) -> Result<String> {
     if target.contains('\0') {
         return Err(bad("the path holds a zero byte"));
     }
+    let clean = cleaned(target);
+    if clean == "/" {
+        return Err(bad("destination can't be '/'"));
+    }
+    Ok(clean)
+}
+
+/// An absolute path without `.`, `..` and doubled slashes, worked out on its text.
+fn cleaned(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
-    for part in target.split('/') {
+    for part in path.split('/') {
         match part {
             "" | "." => {}
             ".." => drop(parts.pop()),
             part => parts.push(part),
         }
     }
-    if parts.is_empty() {
-        return Err(bad("destination can't be '/'"));
-    }
-    Ok(format!("/{}", parts.join("/")))
+    format!("/{}", parts.join("/"))
 }
 
 #[cfg(test)]
@@ -147,7 +223,7 @@ mod tests {
     use super::*;
 
     fn said(host: HostConfig) -> String {
-        plan(&ContainerConfig::default(), &host, &BTreeSet::new()).unwrap_err().to_string()
+        plan(&ContainerConfig::default(), &host, vec![]).unwrap_err().to_string()
     }
 
     fn bind(bind: &str) -> HostConfig {
@@ -161,8 +237,8 @@ mod tests {
             tmpfs: BTreeMap::from([("/run".to_owned(), "size=1m".to_owned())]),
             ..HostConfig::default()
         };
-        let image = BTreeSet::from(["/var/lib/db".to_owned(), "/cache".to_owned(), "/run".to_owned()]);
-        let wishes = plan(&ContainerConfig::default(), &host, &image).unwrap();
+        let volumes = BTreeSet::from(["/var/lib/db".to_owned(), "/cache".to_owned(), "/run".to_owned()]);
+        let wishes = plan(&ContainerConfig { volumes, ..ContainerConfig::default() }, &host, vec![]).unwrap();
         let targets: Vec<_> = wishes.iter().map(|wish| wish.target.as_str()).collect();
         assert_eq!(targets, ["/var/lib/db", "/run", "/cache"]);
         assert!(!wishes[0].rw && wishes[0].mode == "ro,z");
@@ -185,5 +261,40 @@ mod tests {
         assert!(said(bind("..:/x")).contains("host directory"));
         let twice = HostConfig { binds: vec!["a1:/x".into(), "b1:/x/".into()], ..HostConfig::default() };
         assert_eq!(said(twice), "Duplicate mount point: /x");
+    }
+
+    #[test]
+    fn volumes_of_another_container_yield_to_explicit_mounts_and_come_before_bare_paths() {
+        let inherited = |target: &str| {
+            Wish::new(
+                target.into(),
+                WishKind::Volume { name: Some("other".into()), fill: false, labels: BTreeMap::new() },
+            )
+        };
+        let config =
+            ContainerConfig { volumes: BTreeSet::from(["/b".to_owned(), "/c".to_owned()]), ..Default::default() };
+        let wishes = plan(&config, &bind("mine:/a"), vec![inherited("/a"), inherited("/b")]).unwrap();
+        let names: Vec<_> = wishes
+            .iter()
+            .map(|wish| match &wish.what {
+                WishKind::Volume { name, .. } => (wish.target.as_str(), name.as_deref()),
+                _ => panic!("{wish:?}"),
+            })
+            .collect();
+        assert_eq!(names, [("/a", Some("mine")), ("/b", Some("other")), ("/c", None)]);
+        assert_eq!(volumes_from("db").unwrap(), ("db", true));
+        assert_eq!(volumes_from("db:ro").unwrap(), ("db", false));
+        assert_eq!(volumes_from("db:x").unwrap_err().to_string(), "invalid mode: x");
+    }
+
+    #[test]
+    fn a_path_of_the_machines_kernel_is_bound_and_one_of_the_host_is_not() {
+        let wishes = plan(&ContainerConfig::default(), &bind("/proc/./sys:/host/sys:ro,rslave"), vec![]).unwrap();
+        let what = WishKind::Machine { source: "/proc/sys".into(), propagation: "rslave".into(), non_recursive: false };
+        assert_eq!((&wishes[0].what, wishes[0].rw), (&what, false));
+        assert!(said(bind("/proc/../etc:/x")).contains("host directory"));
+        assert!(said(bind("/processes:/x")).contains("host directory"));
+        assert_eq!(said(bind("data:/x:rslave")), "invalid mode: rslave");
+        assert_eq!(said(bind("/dev:/x:nocopy")), "invalid mode: nocopy");
     }
 }

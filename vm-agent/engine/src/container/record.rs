@@ -1,6 +1,6 @@
 //! What the engine keeps of a container: the part that never changes and the part that does.
 
-use super::{ContainerConfig, HostConfig, MountPoint, NetworkSettings, Tuning, life::Life};
+use super::{ContainerConfig, HostConfig, MountPoint, NetworkSettings, ReadOnlyReach, Tuning, life::Life};
 use crate::Timestamp;
 use berth_protocol::publish::Publication;
 use serde::{Deserialize, Serialize};
@@ -35,6 +35,12 @@ pub(crate) struct MountSpec {
     pub(crate) anonymous: bool,
     /// Options of a tmpfs, as mount(8) takes them.
     pub(crate) tmpfs_options: Vec<String>,
+    /// How far it is read-only when it is.
+    #[serde(default)]
+    pub(crate) read_only_reach: ReadOnlyReach,
+    /// A bind that leaves out what is mounted below its source.
+    #[serde(default)]
+    pub(crate) non_recursive: bool,
 }
 
 /// The part that changes.

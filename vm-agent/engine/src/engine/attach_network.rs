@@ -42,6 +42,17 @@ impl Engine {
                 };
                 (Some(namespace), endpoint)
             }
+            NetworkMode::Container(id) => {
+                let donor = self.network_donor(id)?;
+                let key = donor.now()?.network.sandbox_key.clone();
+                // It has none of its own when it is on the machine's, or on yet another container's.
+                let namespace = match &donor.definition.host.network_mode {
+                    NetworkMode::Host => None,
+                    _ if key.is_empty() => Some(network_of_process(donor.now()?.life.details.pid)),
+                    _ => Some(key.into()),
+                };
+                return Ok(Placed { namespace, settings: NetworkSettings::default() });
+            }
             NetworkMode::Other(name) => return Err(Error::NoSuchNetwork(name.clone())),
         };
         let mut settings = NetworkSettings::default();
@@ -121,13 +132,17 @@ impl Engine {
     /// the next start of the engine sweeps what is left.
     pub(super) async fn unplace(&self, container: &Container, live: &Live) {
         self.inner.seams.ports.withdraw(container.id()).await;
-        if container.definition.host.network_mode == NetworkMode::Host {
+        if matches!(container.definition.host.network_mode, NetworkMode::Host | NetworkMode::Container(_)) {
             return;
         }
         if let Err(e) = self.inner.seams.network.detach(container.id(), bridge_address(&live.network)).await {
             tracing::warn!("{} stays on the network: {e}", container.definition.short_id());
         }
     }
+}
+
+fn network_of_process(pid: i32) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}/ns/net"))
 }
 
 /// The address that the bridge gave.

@@ -5,13 +5,14 @@ use crate::{
     Error, Protocol, Result,
     container::{
         ContainerConfig, CreateContainer, Created, Definition, HostConfig, Life, Live, MountKind, MountPoint,
-        MountSpec, NetworkMode, NetworkSettings, RestartPolicy, Wish, WishKind, fill_from_image, name, plan_mounts,
+        MountSpec, NetworkMode, NetworkSettings, ReadOnlyReach, RestartPolicy, Wish, WishKind, check_machine_bind,
+        fill_from_image, name, plan_mounts,
     },
     roster::Container,
     signal, spec,
 };
 use berth_image::{Image, Platform, Reference};
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 /// Names are made up so often before giving up.
 const NAME_ATTEMPTS: u32 = 20;
@@ -34,15 +35,29 @@ impl Engine {
         }
         spec::adapt_resources(&mut host.resources);
         let mut warnings = check(&config, &host, self.cpus())?;
+        self.resolve_shared(&mut host)?;
+        if !host.privileged {
+            // Written down, as docker does, so that inspect tells what is in force.
+            (host.masked_paths, host.readonly_paths) =
+                (Some(spec::masked_paths(&host)), Some(spec::readonly_paths(&host)));
+        }
         let image = self.image_for(&config.image, platform.as_deref(), &mut warnings).await?;
         let (mut config, argv) = fill_from_image(config, &image.config.config)?;
-        let wishes = plan_mounts(&config, &host, &BTreeSet::new())?;
+        let wishes = plan_mounts(&config, &host, self.inherited_volumes(&host)?)?;
+        for wish in &wishes {
+            if let WishKind::Machine { source, propagation, .. } = &wish.what {
+                check_machine_bind(source, propagation)?;
+            }
+        }
         config.exposed_ports.extend(host.port_bindings.keys().copied());
 
         let id = random_hex::<32>()?;
         if config.hostname.is_empty() {
-            let machine = host.network_mode == NetworkMode::Host;
-            config.hostname = if machine { self.inner.config.hostname.clone() } else { id[..12].to_owned() };
+            config.hostname = match &host.network_mode {
+                NetworkMode::Host => self.inner.config.hostname.clone(),
+                NetworkMode::Container(donor) => self.inner.roster.find(donor)?.definition.config.hostname.clone(),
+                _ => id[..12].to_owned(),
+            };
         }
         let name = self.reserve_name(name.as_deref(), &id)?;
         let definition = Definition {
@@ -89,12 +104,14 @@ impl Engine {
         let mut volumes = inner.volumes.lock().await;
         for wish in wishes {
             let mount = match wish.what {
-                WishKind::Tmpfs { options } => MountSpec {
-                    point: point(MountKind::Tmpfs, wish.target, wish.mode, wish.rw),
-                    fill: false,
-                    anonymous: false,
-                    tmpfs_options: options,
-                },
+                WishKind::Tmpfs { options } => {
+                    let point = point(MountKind::Tmpfs, wish.target, wish.mode, wish.rw);
+                    MountSpec { tmpfs_options: options, ..spec_of(point, wish.reach) }
+                }
+                WishKind::Machine { source, propagation, non_recursive } => {
+                    let point = point(MountKind::Bind, wish.target, wish.mode, wish.rw);
+                    MountSpec { non_recursive, ..spec_of(MountPoint { source, propagation, ..point }, wish.reach) }
+                }
                 WishKind::Volume { name, fill, labels } => {
                     let anonymous = name.is_none();
                     let name = name.map_or_else(random_hex::<32>, Ok)?;
@@ -104,7 +121,7 @@ impl Engine {
                     let source = inner.paths.volume_data(&name).to_string_lossy().into_owned();
                     let point = point(MountKind::Volume, wish.target, wish.mode, wish.rw);
                     let point = MountPoint { name, source, driver: "local".to_owned(), ..point };
-                    MountSpec { point, fill, anonymous, tmpfs_options: vec![] }
+                    MountSpec { fill, anonymous, ..spec_of(point, wish.reach) }
                 }
             };
             definition.mounts.push(mount);
@@ -199,24 +216,11 @@ fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) -> Result<Vec
     spec::check(config, host, cpus)?;
     let mut warnings = Vec::new();
     match &host.network_mode {
-        NetworkMode::Other(name) if name.starts_with("container:") => {
-            return refuse(
-                "sharing another container's network is not available yet; use the network bridge, none or host",
-            );
-        }
         NetworkMode::Other(name) => return Err(Error::NoSuchNetwork(name.clone())),
         NetworkMode::Host | NetworkMode::None if !host.port_bindings.is_empty() => {
             warnings.push("Published ports are discarded when using host network mode".to_owned());
         }
         _ => {}
-    }
-    if host.privileged {
-        return Err(Error::Forbidden(
-            "privileged containers are not available yet; add the capabilities it needs with --cap-add".to_owned(),
-        ));
-    }
-    if host.init {
-        return refuse("an init process in the container is not available yet; leave out --init");
     }
     if host.auto_remove && host.restart_policy != RestartPolicy::No {
         return refuse("can't create 'AutoRemove' container with restart policy");
@@ -232,6 +236,10 @@ fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) -> Result<Vec
         signal::parse(stop)?;
     }
     Ok(warnings)
+}
+
+fn spec_of(point: MountPoint, read_only_reach: ReadOnlyReach) -> MountSpec {
+    MountSpec { point, fill: false, anonymous: false, tmpfs_options: vec![], read_only_reach, non_recursive: false }
 }
 
 fn point(kind: MountKind, destination: String, mode: String, rw: bool) -> MountPoint {

@@ -4,7 +4,6 @@ use super::Engine;
 use crate::{
     Result,
     container::{ContainerDetails, ContainerSize},
-    spec::EtcFiles,
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -31,7 +30,7 @@ impl Engine {
         let live = container.now()?;
         let definition = &container.definition.tuned(&live);
         let dir = self.inner.paths.container(&definition.id);
-        let etc = EtcFiles::of(&dir);
+        let etc = self.etc_files(definition);
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let mut storage = BTreeMap::new();
         match self.inner.seams.snapshots.get(&definition.id, &dir).await {

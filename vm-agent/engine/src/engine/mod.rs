@@ -15,6 +15,7 @@ mod pause;
 mod prune;
 mod recover;
 mod remove;
+mod share;
 mod start;
 mod stats;
 mod stop;

@@ -63,7 +63,7 @@ impl Engine {
             NetworkMode::Default | NetworkMode::Bridge => "bridge",
             NetworkMode::Host => "host",
             NetworkMode::None => "none",
-            NetworkMode::Other(_) => return None,
+            NetworkMode::Other(_) | NetworkMode::Container(_) => return None,
         };
         BUILT_IN.iter().find(|network| network.name == name)
     }

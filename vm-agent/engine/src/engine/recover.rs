@@ -148,6 +148,7 @@ impl Engine {
             {
                 tracing::warn!("the runtime keeps {id}, which is no container: {e}");
             }
+            self.unmount_shm(&id).await;
             if let Err(e) = inner.seams.snapshots.unmount(&inner.paths.rootfs(&id)).await {
                 tracing::warn!("the files of {id} stay mounted: {e}");
             } else if let Err(e) = self.remove_bundle_files(&id).await {
@@ -169,6 +170,10 @@ impl Engine {
         }
         let cgroups = inner.config.cgroup_root.join(CGROUP_PARENT.trim_start_matches('/'));
         for id in names_in(&cgroups).await?.into_iter().filter(|id| !running.contains(id)) {
+            // A parent that a container asked for may be here too, with others that run below it.
+            if !is_id(&id) {
+                continue;
+            }
             sweep_cgroup(&cgroups.join(id)).await;
         }
         let trash = inner.paths.volume_trash();
@@ -181,6 +186,10 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn is_id(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 /// The names of the directories in a directory; none when it is missing.

@@ -7,12 +7,12 @@ use super::{
 };
 use crate::{
     Error, Result,
-    container::{ContainerState, Definition, Live, Turn},
+    container::{ContainerState, Definition, Live, NetworkMode, Turn},
     modules,
     rootfs::Rootfs,
     roster::Container,
     seam::StartError,
-    spec::{self, Circumstances, EtcFiles, EtcTexts, ResolvedUser},
+    spec::{self, Circumstances, EtcFiles, EtcTexts, Joined, ResolvedUser},
     volume::fill,
 };
 use std::{
@@ -150,15 +150,18 @@ impl Engine {
         inner.seams.snapshots.mount(&snapshot, &rootfs).await.map_err(Error::from)?;
         let address = settings.networks.values().find_map(|endpoint| endpoint.address);
         let hostname = spec::hostname(definition, &inner.config.hostname).to_owned();
+        let joined = self.join(definition).await?;
         let uplink = self.uplink();
         let furnishing = Furnishing {
             definition: definition.tuned(live),
             texts: EtcTexts::of(definition, &hostname, address, &uplink.dns, uplink.host)?,
             hostname,
-            etc: EtcFiles::of(&dir),
+            etc: self.etc_files(definition),
             rootfs,
             bundle: inner.paths.bundle(&definition.id),
             namespace,
+            joined,
+            runtime: inner.config.runtime.clone(),
             fill: !live.filled,
         };
         let fills = !live.filled && definition.volumes().any(|mount| mount.fill);
@@ -181,10 +184,20 @@ impl Engine {
         Ok(started.await?)
     }
 
+    /// The files that a container has in its `/etc`: its own, or those of the one whose network it is on.
+    pub(super) fn etc_files(&self, definition: &Definition) -> EtcFiles {
+        let owner = match &definition.host.network_mode {
+            NetworkMode::Container(id) => id,
+            _ => &definition.id,
+        };
+        EtcFiles::of(&self.inner.paths.container(owner))
+    }
+
     /// Makes the bundle's directory be there and empty. Never recursive: a root filesystem that could not be
     /// unmounted must not be emptied.
     async fn clear_bundle(&self, id: &str) -> Result<()> {
         let (bundle, rootfs) = (self.inner.paths.bundle(id), self.inner.paths.rootfs(id));
+        self.unmount_shm(id).await;
         self.inner.seams.snapshots.unmount(&rootfs).await?;
         self.remove_bundle_files(id).await?;
         tokio::fs::create_dir_all(&rootfs).await.map_err(io_error("create", &bundle))
@@ -218,6 +231,7 @@ impl Engine {
         if let Err(e) = inner.seams.runtime.delete(id).await {
             tracing::warn!("the runtime keeps {}: {e}", container.definition.short_id());
         }
+        self.unmount_shm(id).await;
         if let Err(e) = inner.seams.snapshots.unmount(&inner.paths.rootfs(id)).await {
             tracing::warn!("the files of {} stay mounted: {e}", container.definition.short_id());
         }
@@ -236,6 +250,8 @@ struct Furnishing {
     rootfs: PathBuf,
     bundle: PathBuf,
     namespace: Option<PathBuf>,
+    joined: Joined,
+    runtime: PathBuf,
     fill: bool,
 }
 
@@ -243,9 +259,11 @@ impl Furnishing {
     fn carry_out(self) -> Result<()> {
         let Self { definition, texts, etc, rootfs, .. } = &self;
         let root = Rootfs::open(rootfs).map_err(io_error("open", rootfs))?;
-        for (path, text) in
-            [(&etc.hosts, &texts.hosts), (&etc.hostname, &texts.hostname), (&etc.resolv_conf, &texts.resolv_conf)]
-        {
+        // Those of a container that is on another's network are the other's.
+        let own = !matches!(definition.host.network_mode, NetworkMode::Container(_));
+        let files =
+            [(&etc.hosts, &texts.hosts), (&etc.hostname, &texts.hostname), (&etc.resolv_conf, &texts.resolv_conf)];
+        for (path, text) in files.into_iter().filter(|_| own) {
             fs::write(path, text).map_err(io_error("write", path))?;
         }
         let dir = &definition.config.working_dir;
@@ -265,6 +283,8 @@ impl Furnishing {
             network_namespace: self.namespace.as_deref(),
             user: &user,
             hostname: &self.hostname,
+            joined: &self.joined,
+            runtime: &self.runtime,
         };
         let spec = serde_json::to_vec(&spec::build(definition, &at)?)
             .map_err(|e| Error::Internal(format!("could not write the container's specification: {e}")))?;

@@ -1,6 +1,6 @@
 //! Which capabilities a container has.
 
-use crate::{Error, Result};
+use crate::{Error, Result, container::HostConfig};
 use std::collections::BTreeSet;
 
 /// Docker's fourteen (moby `oci/caps/defaults.go`).
@@ -51,9 +51,15 @@ const OTHERS: &[&str] = &[
     "CAP_WAKE_ALARM",
 ];
 
+/// Every one for a privileged container; else what [`tweaked`] says. What makes no sense is refused either way.
+pub(super) fn of(host: &HostConfig) -> Result<BTreeSet<&'static str>> {
+    let tweaked = tweaked(&host.cap_add, &host.cap_drop)?;
+    Ok(if host.privileged { DEFAULT.iter().chain(OTHERS).copied().collect() } else { tweaked })
+}
+
 /// The default ones, more and fewer, by docker's rules: an added `ALL` is every one less those dropped, a dropped
 /// `ALL` leaves those added.
-pub(super) fn of(add: &[String], drop: &[String]) -> Result<BTreeSet<&'static str>> {
+fn tweaked(add: &[String], drop: &[String]) -> Result<BTreeSet<&'static str>> {
     let (add, all_added) = parse("CapAdd", add)?;
     let (drop, all_dropped) = parse("CapDrop", drop)?;
     if all_added {
@@ -91,7 +97,7 @@ mod tests {
 
     fn caps(add: &[&str], drop: &[&str]) -> BTreeSet<&'static str> {
         let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
-        of(&owned(add), &owned(drop)).unwrap()
+        tweaked(&owned(add), &owned(drop)).unwrap()
     }
 
     #[test]
@@ -102,7 +108,7 @@ mod tests {
         assert_eq!(caps(&["CHOWN"], &["ALL"]), BTreeSet::from(["CAP_CHOWN"]));
         let most = caps(&["ALL"], &["SYS_ADMIN"]);
         assert!(most.len() == 40 && !most.contains("CAP_SYS_ADMIN"));
-        let error = of(&["FLY".into()], &[]).unwrap_err().to_string();
+        let error = tweaked(&["FLY".into()], &[]).unwrap_err().to_string();
         assert_eq!(error, "invalid CapAdd: unknown capability: \"CAP_FLY\"");
     }
 }

@@ -2,15 +2,22 @@
 //! docker's defaults. Labels are data and are not looked at.
 
 mod capabilities;
+mod cgroup;
+mod devices;
 mod environment;
 mod etc;
 mod mounts;
+mod namespaces;
 mod resources;
 mod seccomp;
+mod seccomp_profile;
+mod security;
 mod user;
 
+pub(crate) use cgroup::path as cgroup_path;
 pub(crate) use etc::{EtcFiles, EtcTexts};
-pub(crate) use mounts::tmpfs_options;
+pub(crate) use mounts::{SHM_SIZE, machine_path, tmpfs_options};
+pub(crate) use namespaces::{Joined, donor, joining};
 pub(crate) use resources::{
     adapt as adapt_resources, check as check_resources, check_update, update as resources_update,
 };
@@ -20,13 +27,16 @@ use crate::{
     Error, Result,
     container::{ContainerConfig, Definition, HostConfig, NetworkMode},
 };
+use security::SecurityOptions;
 use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// The version of the specification that is followed.
 const OCI_VERSION: &str = "1.2.0";
-/// The parent of all containers' control groups.
+/// The parent of containers' control groups, unless another is asked for.
 pub(crate) const CGROUP_PARENT: &str = "/berth";
+/// Where docker has its init, and tools look for it.
+const INIT: &str = "/sbin/docker-init";
 
 /// Docker's masked paths (moby `oci/defaults.go`).
 const MASKED: &[&str] = &[
@@ -58,11 +68,10 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) user: &'a ResolvedUser,
     /// The container's host name.
     pub(crate) hostname: &'a str,
-}
-
-/// The container's control group, below the root of all groups.
-pub(crate) fn cgroup_path(definition: &Definition) -> String {
-    format!("{CGROUP_PARENT}/{}", definition.id)
+    /// What it joins of other containers.
+    pub(crate) joined: &'a Joined,
+    /// The runtime's executable, which is a container's init under the name [`INIT`].
+    pub(crate) runtime: &'a Path,
 }
 
 /// The container's host name: as asked, the machine's for one on the machine's network, else the short id.
@@ -81,12 +90,15 @@ pub(crate) fn hostname<'a>(definition: &'a Definition, machine: &'a str) -> &'a 
 pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<Value> {
     let (config, host) = (&definition.config, &definition.host);
     let options = SecurityOptions::parse(&host.security_opt)?;
-    let capabilities = capabilities::of(&host.cap_add, &host.cap_drop)?;
-    let seccomp = if options.unconfined { Value::Null } else { seccomp::profile(&capabilities)? };
+    let capabilities = capabilities::of(host)?;
+    let seccomp = options.filter(host.privileged, &capabilities)?;
+    let init: &[&str] = if has_init(host) { &[INIT, "--"] } else { &[] };
+    let arguments: Vec<&str> = init.iter().copied().chain(definition.argv.iter().map(String::as_str)).collect();
+    let devices = devices::of(host, Path::new("/dev"))?;
     let mut process = json!({
         "terminal": config.tty,
         "user": at.user.to_json(),
-        "args": definition.argv,
+        "args": arguments,
         "env": environment::of(config, at.hostname, &at.user.home),
         "cwd": if config.working_dir.is_empty() { "/" } else { &config.working_dir },
         "capabilities": { "bounding": capabilities, "effective": capabilities, "permitted": capabilities },
@@ -100,10 +112,16 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
         "sysctl": sysctls(host),
         "resources": resources::of(&host.resources)?,
         "cgroupsPath": cgroup_path(definition),
-        "namespaces": namespaces(host, at.network_namespace)?,
-        "maskedPaths": paths(host.masked_paths.as_deref(), MASKED),
-        "readonlyPaths": paths(host.readonly_paths.as_deref(), READ_ONLY),
+        "namespaces": namespaces::of(host, at.joined, at.network_namespace)?,
+        "maskedPaths": masked_paths(host),
+        "readonlyPaths": readonly_paths(host),
     });
+    if let Some(rules) = linux["resources"]["devices"].as_array_mut() {
+        rules.extend(devices.rules);
+    }
+    if !devices.nodes.is_empty() {
+        linux["devices"] = json!(devices.nodes);
+    }
     if !seccomp.is_null() {
         linux["seccomp"] = seccomp;
     }
@@ -111,7 +129,7 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
         "ociVersion": OCI_VERSION,
         "process": process,
         "root": { "path": text(at.rootfs)?, "readonly": host.read_only_rootfs },
-        "mounts": mounts::of(definition, at.etc)?,
+        "mounts": mounts::of(definition, at, options.writable_cgroups)?,
         "linux": linux,
     });
     if host.uts_mode != "host" {
@@ -128,25 +146,16 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
 /// # Errors
 /// One sentence for the user.
 pub(crate) fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) -> Result<()> {
-    capabilities::of(&host.cap_add, &host.cap_drop)?;
-    SecurityOptions::parse(&host.security_opt)?;
+    security::check(host)?;
+    namespaces::check(config, host)?;
+    devices::check(host)?;
+    cgroup::check(host)?;
     resources::check(&host.resources, cpus)?;
     resources::rlimits(&host.ulimits)?;
     environment::check(config)?;
     etc::check(host)?;
     for key in host.sysctls.keys() {
-        check_sysctl(key, &host.network_mode)?;
-    }
-    let modes = [
-        ("ipc", &host.ipc_mode, &["", "private", "shareable", "host"][..]),
-        ("pid", &host.pid_mode, &["", "host"]),
-        ("uts", &host.uts_mode, &["", "host"]),
-        ("cgroup namespace", &host.cgroupns_mode, &["", "private", "host"]),
-    ];
-    for (what, mode, known) in modes {
-        if !known.contains(&mode.as_str()) {
-            return Err(Error::InvalidParameter(format!("invalid {what} mode: {mode}; it may be private or host")));
-        }
+        check_sysctl(key, host)?;
     }
     if !(-1000..=1000).contains(&host.oom_score_adj) {
         let value = host.oom_score_adj;
@@ -157,56 +166,26 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) ->
     Ok(())
 }
 
-#[derive(Default)]
-struct SecurityOptions {
-    no_new_privileges: bool,
-    unconfined: bool,
+/// Whether an init runs as PID 1; in a pid namespace that is not the container's own there is no use for one.
+fn has_init(host: &HostConfig) -> bool {
+    host.init.unwrap_or(false) && host.pid_mode.is_empty()
 }
 
-impl SecurityOptions {
-    fn parse(options: &[String]) -> Result<Self> {
-        let mut parsed = Self::default();
-        for option in options {
-            let (key, value) = option.split_once(['=', ':']).unwrap_or((option, ""));
-            match (key, value) {
-                ("no-new-privileges", "" | "true") => parsed.no_new_privileges = true,
-                ("no-new-privileges", "false") => parsed.no_new_privileges = false,
-                ("seccomp", "unconfined") => parsed.unconfined = true,
-                ("seccomp", "builtin") => parsed.unconfined = false,
-                // The machine runs neither SELinux nor AppArmor: what turns them off asks for what is so already.
-                ("label", "disable") | ("apparmor", "unconfined") => {}
-                ("seccomp", _) => {
-                    return Err(Error::InvalidParameter(
-                        "a seccomp profile of one's own is not available yet; use seccomp=unconfined or none"
-                            .to_owned(),
-                    ));
-                }
-                _ => return Err(Error::InvalidParameter(format!("invalid --security-opt 2: {option:?}"))),
-            }
-        }
-        Ok(parsed)
-    }
+/// The paths masked in a container with this configuration: those asked for, docker's otherwise, none in a privileged
+/// one.
+pub(crate) fn masked_paths(host: &HostConfig) -> Vec<String> {
+    paths(host, host.masked_paths.as_deref(), MASKED)
 }
 
-fn namespaces(host: &HostConfig, network: Option<&Path>) -> Result<Vec<Value>> {
-    let mut namespaces = vec![json!({ "type": "mount" })];
-    let private =
-        [("ipc", &host.ipc_mode), ("pid", &host.pid_mode), ("uts", &host.uts_mode), ("cgroup", &host.cgroupns_mode)];
-    for (kind, mode) in private {
-        if mode != "host" {
-            namespaces.push(json!({ "type": kind }));
-        }
-    }
-    if let Some(path) = network {
-        namespaces.push(json!({ "type": "network", "path": text(path)? }));
-    }
-    Ok(namespaces)
+/// As [`masked_paths`], those that are read-only.
+pub(crate) fn readonly_paths(host: &HostConfig) -> Vec<String> {
+    paths(host, host.readonly_paths.as_deref(), READ_ONLY)
 }
 
 /// Docker's two defaults for a network namespace of its own, then what was asked.
 fn sysctls(host: &HostConfig) -> Map<String, Value> {
     let mut all = Map::new();
-    if host.network_mode != NetworkMode::Host {
+    if !matches!(host.network_mode, NetworkMode::Host | NetworkMode::Container(_)) {
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), json!("0"));
         all.insert("net.ipv4.ping_group_range".to_owned(), json!("0 2147483647"));
     }
@@ -214,7 +193,7 @@ fn sysctls(host: &HostConfig) -> Map<String, Value> {
     all
 }
 
-fn check_sysctl(key: &str, network: &NetworkMode) -> Result<()> {
+fn check_sysctl(key: &str, host: &HostConfig) -> Result<()> {
     const OWN: &[&str] = &[
         "kernel.msgmax",
         "kernel.msgmnb",
@@ -228,18 +207,28 @@ fn check_sysctl(key: &str, network: &NetworkMode) -> Result<()> {
     let plain =
         key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-')) && !key.contains("..");
     let net = key.starts_with("net.");
-    if net && *network == NetworkMode::Host {
-        return Err(Error::InvalidParameter(format!("sysctl {key:?} not allowed in host network namespace")));
+    let ipc = key.starts_with("fs.mqueue.") || OWN.contains(&key);
+    for (kind, concerned, shared) in
+        [("network", net, host.network_mode == NetworkMode::Host), ("ipc", ipc, host.ipc_mode == "host")]
+    {
+        if concerned && shared {
+            return Err(Error::InvalidParameter(format!("sysctl {key:?} not allowed in host {kind} namespace")));
+        }
     }
-    if plain && (net || key.starts_with("fs.mqueue.") || OWN.contains(&key)) {
+    let domain = key == "kernel.domainname" && host.uts_mode != "host";
+    if plain && (net || ipc || domain) {
         Ok(())
     } else {
         Err(Error::InvalidParameter(format!("sysctl {key:?} is not in a separate kernel namespace")))
     }
 }
 
-fn paths(asked: Option<&[String]>, default: &[&str]) -> Value {
-    asked.map_or_else(|| json!(default), |paths| json!(paths))
+fn paths(host: &HostConfig, asked: Option<&[String]>, default: &[&str]) -> Vec<String> {
+    match asked {
+        Some(paths) => paths.to_vec(),
+        None if host.privileged => vec![],
+        None => default.iter().map(|path| (*path).to_owned()).collect(),
+    }
 }
 
 fn text(path: &Path) -> Result<&str> {

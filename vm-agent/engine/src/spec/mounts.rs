@@ -1,28 +1,34 @@
 //! What is mounted in a container, in order.
 
-use super::{EtcFiles, text};
+use super::{Circumstances, INIT, has_init, text};
 use crate::{
     Error, Result,
-    container::{Definition, HostConfig, MountKind, MountSpec},
+    container::{Definition, HostConfig, MountKind, MountSpec, ReadOnlyReach},
 };
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// Docker's size of `/dev/shm`, bytes.
-const SHM_SIZE: u64 = 64 << 20;
+pub(crate) const SHM_SIZE: u64 = 64 << 20;
 
 /// The system's own mounts, the files in `/etc`, then volumes and tmpfs with a parent before what is below it. One of
 /// the user's takes the place of a default one at the same path.
-pub(super) fn of(definition: &Definition, etc: &EtcFiles) -> Result<Vec<Value>> {
+pub(super) fn of(definition: &Definition, at: &Circumstances<'_>, writable_cgroups: bool) -> Result<Vec<Value>> {
     let host = &definition.host;
     let mut own: Vec<&MountSpec> = definition.mounts.iter().collect();
     own.sort_by_key(|mount| mount.point.destination.split('/').filter(|part| !part.is_empty()).count());
     let taken = |path: &str| own.iter().any(|mount| mount.point.destination == path);
 
-    let mut all: Vec<Value> = system(host)
+    let mut all: Vec<Value> = system(host, at.joined.shm.as_deref(), writable_cgroups)?
         .into_iter()
         .filter(|mount| mount["destination"].as_str().is_none_or(|path| !taken(path)))
         .collect();
-    for (destination, source) in etc.targets() {
+    if has_init(host) {
+        all.push(
+            json!({ "destination": INIT, "type": "bind", "source": text(at.runtime)?, "options": ["bind", "ro"] }),
+        );
+    }
+    for (destination, source) in at.etc.targets() {
         if !taken(destination) {
             let access = if host.read_only_rootfs { "ro" } else { "rw" };
             all.push(json!({
@@ -37,19 +43,29 @@ pub(super) fn of(definition: &Definition, etc: &EtcFiles) -> Result<Vec<Value>> 
             MountKind::Tmpfs => json!({
                 "destination": point.destination, "type": "tmpfs", "source": "tmpfs", "options": mount.tmpfs_options,
             }),
-            MountKind::Volume | MountKind::Bind => json!({
-                "destination": point.destination, "type": "bind", "source": point.source,
-                "options": ["rbind", "rprivate", if point.rw { "rw" } else { "ro" }],
-            }),
+            MountKind::Volume | MountKind::Bind => {
+                let access = match (point.rw, mount.read_only_reach) {
+                    (true, _) => "rw",
+                    (false, ReadOnlyReach::Alone) => "ro",
+                    (false, ReadOnlyReach::Recursive | ReadOnlyReach::RecursiveOrFail) => "rro",
+                };
+                let reach = if mount.non_recursive { "bind" } else { "rbind" };
+                let propagation = if point.propagation.is_empty() { "rprivate" } else { &point.propagation };
+                json!({
+                    "destination": point.destination, "type": "bind", "source": point.source,
+                    "options": [reach, propagation, access],
+                })
+            }
         });
     }
     Ok(all)
 }
 
-/// Docker's default mounts (moby `oci/defaults.go`).
-fn system(host: &HostConfig) -> Vec<Value> {
-    let shm = format!("size={}", if host.shm_size == 0 { SHM_SIZE } else { host.shm_size });
+/// Docker's default mounts (moby `oci/defaults.go`); in a privileged container `/sys` takes writes. `shm` is where a
+/// `/dev/shm` shared with another container is.
+fn system(host: &HostConfig, shm: Option<&Path>, writable_cgroups: bool) -> Result<Vec<Value>> {
     let mount = |destination: &str, kind: &str, source: &str, options: &[&str]| json!({ "destination": destination, "type": kind, "source": source, "options": options });
+    let access = |writable: bool| if host.privileged || writable { "rw" } else { "ro" };
     let mut all = vec![
         mount("/proc", "proc", "proc", &["nosuid", "noexec", "nodev"]),
         mount("/dev", "tmpfs", "tmpfs", &["nosuid", "strictatime", "mode=755", "size=65536k"]),
@@ -59,17 +75,30 @@ fn system(host: &HostConfig) -> Vec<Value> {
             "devpts",
             &["nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"],
         ),
-        mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", "ro"]),
-        mount("/sys/fs/cgroup", "cgroup", "cgroup", &["ro", "nosuid", "noexec", "nodev"]),
+        mount("/sys", "sysfs", "sysfs", &["nosuid", "noexec", "nodev", access(false)]),
+        mount("/sys/fs/cgroup", "cgroup", "cgroup", &[access(writable_cgroups), "nosuid", "noexec", "nodev"]),
     ];
+    let bound = ["rbind", "rprivate", "nosuid", "noexec", "nodev"];
     if host.ipc_mode == "host" {
-        all.push(mount("/dev/mqueue", "bind", "/dev/mqueue", &["rbind", "rprivate", "nosuid", "noexec", "nodev"]));
-        all.push(mount("/dev/shm", "bind", "/dev/shm", &["rbind", "rprivate", "nosuid", "noexec", "nodev"]));
-    } else {
-        all.push(mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
-        all.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]));
+        all.push(mount("/dev/mqueue", "bind", "/dev/mqueue", &bound));
+        all.push(mount("/dev/shm", "bind", "/dev/shm", &bound));
+        return Ok(all);
     }
-    all
+    all.push(mount("/dev/mqueue", "mqueue", "mqueue", &["nosuid", "noexec", "nodev"]));
+    if let Some(shm) = shm {
+        all.push(mount("/dev/shm", "bind", text(shm)?, &bound));
+    } else if host.ipc_mode != "none" {
+        let size = format!("size={}", if host.shm_size == 0 { SHM_SIZE } else { host.shm_size });
+        all.push(mount("/dev/shm", "tmpfs", "shm", &["nosuid", "noexec", "nodev", "mode=1777", &size]));
+    }
+    Ok(all)
+}
+
+/// A path of the kernel's filesystems in the machine, which a container may be given whatever the host is.
+pub(crate) fn machine_path(path: &str) -> bool {
+    ["/dev", "/proc", "/sys"]
+        .iter()
+        .any(|root| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 /// The options of a tmpfs: docker's defaults, then those asked for, checked against a list, since the kernel's own

@@ -1,5 +1,6 @@
 //! The default seccomp profile, opened for what added capabilities are for.
 
+use super::seccomp_profile;
 use crate::{Error, Result};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -51,8 +52,17 @@ const WITH_CAPABILITY: &[(&str, &[&str])] = &[
     ("CAP_SYSLOG", &["syslog"]),
 ];
 
+/// A profile of the user's own for a container with these capabilities.
+///
+/// # Errors
+/// One sentence for a text that is no profile.
+pub(super) fn own_profile(text: &str, capabilities: &BTreeSet<&str>) -> Result<Value> {
+    let kernel = rustix::system::uname();
+    seccomp_profile::read(text, capabilities, &kernel.release().to_string_lossy())
+}
+
 /// The profile for a container with these capabilities.
-pub(super) fn profile(capabilities: &BTreeSet<&str>) -> Result<Value> {
+pub(super) fn default_profile(capabilities: &BTreeSet<&str>) -> Result<Value> {
     let mut profile: Value = serde_json::from_str(DEFAULT)
         .map_err(|e| Error::Internal(format!("the seccomp profile cannot be read: {e}")))?;
     let opened: BTreeSet<&str> = WITH_CAPABILITY
@@ -88,10 +98,10 @@ mod tests {
 
     #[test]
     fn the_default_profile_keeps_mounting_away_and_a_capability_opens_it() {
-        let plain = profile(&BTreeSet::from(["CAP_CHOWN"])).unwrap();
+        let plain = default_profile(&BTreeSet::from(["CAP_CHOWN"])).unwrap();
         assert!(rules_for(&plain, "mount").is_empty() && rules_for(&plain, "bpf").is_empty());
         assert_eq!(rules_for(&plain, "clone3")[0]["action"], "SCMP_ACT_ERRNO");
-        let admin = profile(&BTreeSet::from(["CAP_SYS_ADMIN"])).unwrap();
+        let admin = default_profile(&BTreeSet::from(["CAP_SYS_ADMIN"])).unwrap();
         for call in ["mount", "clone3", "setns"] {
             let rules = rules_for(&admin, call);
             assert_eq!((rules.len(), &rules[0]["action"]), (1, &json!("SCMP_ACT_ALLOW")), "{call}");

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     Timestamp,
-    container::{ContainerConfig, HostConfig, MountKind, MountPoint, MountSpec},
+    container::{ContainerConfig, HostConfig, MountKind, MountPoint, MountSpec, ReadOnlyReach},
 };
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ fn built(definition: &Definition) -> Value {
         network_namespace: Some(Path::new("/run/berth/netns/id")),
         user: &user,
         hostname: hostname(definition, "machine"),
+        joined: &Joined::default(),
+        runtime: Path::new("/usr/bin/berth-runtime"),
     };
     build(definition, &at).unwrap()
 }
@@ -45,6 +47,8 @@ fn mount(kind: MountKind, destination: &str, rw: bool) -> MountSpec {
         fill: true,
         anonymous: false,
         tmpfs_options: tmpfs_options("size=64m,exec").unwrap(),
+        read_only_reach: ReadOnlyReach::default(),
+        non_recursive: false,
     }
 }
 
@@ -85,7 +89,7 @@ fn own_mounts_come_parents_first_and_take_the_place_of_defaults() {
     let at = |path: &str| mounts.iter().filter(|m| m["destination"] == path).collect::<Vec<_>>();
     let place = |path: &str| mounts.iter().position(|m| m["destination"] == path).unwrap();
     assert!(place("/a") < place("/a/b/c") && place("/etc/resolv.conf") < place("/a"));
-    assert_eq!(at("/a")[0]["options"], json!(["rbind", "rprivate", "ro"]));
+    assert_eq!(at("/a")[0]["options"], json!(["rbind", "rprivate", "rro"]));
     assert_eq!(at("/dev/shm").len(), 1);
     assert_eq!(at("/dev/shm")[0]["options"], json!(["nosuid", "nodev", "size=64m", "exec"]));
     assert_eq!(at("/etc/hosts")[0]["source"], "/data/berth/volumes/data/_data");
@@ -152,7 +156,7 @@ fn what_makes_no_sense_is_refused_at_creation() {
     assert!(said(|h| h.extra_hosts = vec!["a\n1.2.3.4 b:1.1.1.1".into()]).starts_with("bad format for add-host"));
     assert!(said(|h| h.extra_hosts = vec!["a:nowhere".into()]).starts_with("invalid IP address in add-host"));
     assert!(said(|h| h.dns_search = vec!["a\nnameserver 6.6.6.6".into()]).starts_with("invalid DNS setting"));
-    assert!(said(|h| h.ipc_mode = "container:x".into()).starts_with("invalid ipc mode"));
+    assert!(said(|h| h.ipc_mode = "x".into()).starts_with("invalid IPC mode"));
     assert!(tmpfs_options("size=64m,huge=always").is_err() && tmpfs_options("mode=1779").is_err());
 }
 

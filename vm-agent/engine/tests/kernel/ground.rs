@@ -166,8 +166,8 @@ fn archive() -> Vec<u8> {
     add("etc/plain", 0o644, b"not a program\n");
     add("www/index.html", 0o644, b"hello from the image\n");
     for applet in [
-        "sh", "cat", "echo", "id", "httpd", "sleep", "ls", "hostname", "mount", "touch", "seq", "true", "env", "ip",
-        "wget",
+        "sh", "cat", "echo", "grep", "wc", "head", "mkdir", "id", "httpd", "sleep", "ls", "hostname", "mount", "touch",
+        "seq", "true", "env", "ip", "wget",
     ] {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Symlink);

@@ -7,4 +7,5 @@
 mod containers;
 mod files;
 mod ground;
+mod isolation;
 mod limits;

@@ -11,7 +11,7 @@ use libc::{c_int, c_uint};
 use nix::{
     errno::Errno,
     sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
-    unistd::Pid,
+    unistd::{ForkResult, Pid},
 };
 
 const CLOSE_RANGE_CLOEXEC: c_uint = 1 << 2;
@@ -105,6 +105,29 @@ pub(crate) fn reset_signals() -> nix::Result<()> {
         unsafe { sigaction(signal, &default) }?;
     }
     SigSet::empty().thread_set_mask()
+}
+
+/// Forks this process, which has one thread. (Not by clone3(2), which a container's seccomp filter may refuse.)
+pub(crate) fn fork() -> nix::Result<ForkResult> {
+    // SAFETY: this program never has a second thread, so that no lock is held by another in the child's copy.
+    unsafe { nix::unistd::fork() }
+}
+
+/// Waits for one of `signals`, which have to be blocked: its number, real-time ones included.
+pub(crate) fn wait_for_signal(signals: &SigSet) -> nix::Result<c_int> {
+    loop {
+        // SAFETY: `signals` lives across the call, and nothing is to be told about the signal but its number.
+        match Errno::result(unsafe { libc::sigwaitinfo(signals.as_ref(), ptr::null_mut()) }) {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// Sends `signal` by number to a child of this process.
+pub(crate) fn signal_process(child: Pid, signal: c_int) -> nix::Result<()> {
+    // SAFETY: integers only.
+    Errno::result(unsafe { libc::kill(child.as_raw(), signal) }).map(drop)
 }
 
 /// Ends this process at once, without the exit handlers it shares with its parent's memory image.

@@ -12,4 +12,5 @@ mod isolation;
 mod lifecycle;
 mod monitored;
 mod mounts;
+mod small_init;
 mod streams;

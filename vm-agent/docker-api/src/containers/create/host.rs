@@ -8,7 +8,7 @@ use super::{
 use crate::error::{ApiError, Reply};
 use berth_engine::{
     ContainerPort,
-    container::{HostConfig, LogConfig, NetworkMode, PortBinding, RestartPolicy, Ulimit},
+    container::{DeviceMapping, HostConfig, LogConfig, NetworkMode, PortBinding, RestartPolicy, Ulimit},
 };
 use serde::{Deserialize, de::IgnoredAny};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -59,16 +59,17 @@ pub(in crate::containers) struct HostIn {
     uts_mode: Option<String>,
     cgroupns_mode: Option<String>,
 
+    userns_mode: Option<String>,
+    cgroup_parent: Option<String>,
+    devices: Option<Vec<DeviceIn>>,
+    device_cgroup_rules: Option<Vec<String>>,
+    volumes_from: Option<Vec<String>>,
+
     pub(super) links: Option<Vec<IgnoredAny>>,
-    pub(super) volumes_from: Option<Vec<IgnoredAny>>,
-    pub(super) devices: Option<Vec<IgnoredAny>>,
-    pub(super) device_requests: Option<Vec<IgnoredAny>>,
-    pub(super) device_cgroup_rules: Option<Vec<IgnoredAny>>,
+    pub(super) device_requests: Option<Vec<DeviceRequestIn>>,
     pub(super) storage_opt: Option<BTreeMap<String, IgnoredAny>>,
-    pub(super) cgroup_parent: Option<String>,
     pub(super) cgroup: Option<String>,
     pub(super) volume_driver: Option<String>,
-    pub(super) userns_mode: Option<String>,
     pub(super) isolation: Option<String>,
     pub(super) runtime: Option<String>,
     pub(super) blkio_weight: Option<u16>,
@@ -109,6 +110,22 @@ struct UlimitIn {
 
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
+struct DeviceIn {
+    path_on_host: Option<String>,
+    path_in_container: Option<String>,
+    cgroup_permissions: Option<String>,
+}
+
+/// What `--gpus` sends.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct DeviceRequestIn {
+    pub(super) driver: Option<String>,
+    pub(super) capabilities: Option<Vec<Vec<String>>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
 struct LogIn {
     #[serde(rename = "Type")]
     kind: Option<String>,
@@ -141,7 +158,7 @@ pub(super) fn read(mut asked: HostIn, network_mode: NetworkMode) -> Reply<HostCo
         shm_size: u64::try_from(asked.shm_size.unwrap_or(0))
             .map_err(|_| ApiError::bad_request("SHM size can not be less than 0"))?,
         oom_score_adj: asked.oom_score_adj.unwrap_or_default(),
-        init: asked.init.unwrap_or_default(),
+        init: asked.init,
         extra_hosts: asked.extra_hosts.unwrap_or_default(),
         dns: asked.dns.unwrap_or_default().iter().map(|text| address("Dns", text)).collect::<Reply<_>>()?,
         dns_search: asked.dns_search.unwrap_or_default(),
@@ -154,6 +171,11 @@ pub(super) fn read(mut asked: HostIn, network_mode: NetworkMode) -> Reply<HostCo
         pid_mode: asked.pid_mode.unwrap_or_default(),
         uts_mode: asked.uts_mode.unwrap_or_default(),
         cgroupns_mode: asked.cgroupns_mode.unwrap_or_default(),
+        userns_mode: asked.userns_mode.unwrap_or_default(),
+        cgroup_parent: asked.cgroup_parent.unwrap_or_default(),
+        devices: asked.devices.unwrap_or_default().into_iter().map(DeviceMapping::from).collect(),
+        device_cgroup_rules: asked.device_cgroup_rules.unwrap_or_default(),
+        volumes_from: asked.volumes_from.unwrap_or_default(),
     })
 }
 
@@ -220,5 +242,15 @@ fn log_config(asked: LogIn) -> LogConfig {
 impl From<UlimitIn> for Ulimit {
     fn from(asked: UlimitIn) -> Self {
         Self { name: asked.name, soft: asked.soft.unwrap_or_default(), hard: asked.hard.unwrap_or_default() }
+    }
+}
+
+impl From<DeviceIn> for DeviceMapping {
+    fn from(asked: DeviceIn) -> Self {
+        Self {
+            on_host: asked.path_on_host.unwrap_or_default(),
+            in_container: asked.path_in_container.unwrap_or_default(),
+            permissions: asked.cgroup_permissions.unwrap_or_default(),
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::not_supported;
 use crate::error::{ApiError, Reply};
-use berth_engine::container::{Mount, MountKind};
+use berth_engine::container::{Mount, MountKind, ReadOnlyReach};
 use serde::{Deserialize, de::IgnoredAny};
 use std::collections::BTreeMap;
 
@@ -15,9 +15,19 @@ pub(super) struct MountIn {
     source: Option<String>,
     target: Option<String>,
     read_only: Option<bool>,
-    bind_options: Option<IgnoredAny>,
+    bind_options: Option<BindOptions>,
     volume_options: Option<VolumeOptions>,
     tmpfs_options: Option<TmpfsOptions>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+struct BindOptions {
+    propagation: Option<String>,
+    non_recursive: Option<bool>,
+    create_mountpoint: Option<bool>,
+    read_only_non_recursive: Option<bool>,
+    read_only_force_recursive: Option<bool>,
 }
 
 #[derive(Default, Deserialize)]
@@ -68,10 +78,12 @@ pub(super) fn read(asked: MountIn) -> Reply<Mount> {
             return Err(ApiError::bad_request(format!("{options} must not be specified on mount type \"{name}\"")));
         }
     }
+    let bind = asked.bind_options.unwrap_or_default();
     let volume = asked.volume_options.unwrap_or_default();
     let tmpfs = asked.tmpfs_options.unwrap_or_default();
     let driver = volume.driver_config.unwrap_or_default();
     for (option, given) in [
+        ("BindOptions.CreateMountpoint", bind.create_mountpoint == Some(true)),
         ("VolumeOptions.Subpath", volume.subpath.is_some_and(|path| !path.is_empty())),
         ("VolumeOptions.DriverConfig", driver.name.is_some_and(|name| !matches!(name.as_str(), "" | "local"))),
         ("VolumeOptions.DriverConfig.Options", driver.options.is_some_and(|options| !options.is_empty())),
@@ -81,6 +93,17 @@ pub(super) fn read(asked: MountIn) -> Reply<Mount> {
             return Err(not_supported(option));
         }
     }
+    let alone = bind.read_only_non_recursive.unwrap_or_default();
+    let read_only_reach = match (alone, bind.read_only_force_recursive.unwrap_or_default()) {
+        (true, true) => {
+            return Err(ApiError::bad_request(
+                "invalid mount config for type \"bind\": mount options conflict: ReadOnlyNonRecursive && ReadOnlyForceRecursive",
+            ));
+        }
+        (true, false) => ReadOnlyReach::Alone,
+        (false, true) => ReadOnlyReach::RecursiveOrFail,
+        (false, false) => ReadOnlyReach::Recursive,
+    };
     Ok(Mount {
         kind,
         source: asked.source.unwrap_or_default(),
@@ -88,6 +111,9 @@ pub(super) fn read(asked: MountIn) -> Reply<Mount> {
         read_only: asked.read_only.unwrap_or_default(),
         no_copy: volume.no_copy.unwrap_or_default(),
         labels: volume.labels.unwrap_or_default(),
+        propagation: bind.propagation.unwrap_or_default(),
+        non_recursive: bind.non_recursive.unwrap_or_default(),
+        read_only_reach,
         tmpfs_size: tmpfs.size_bytes.filter(|bytes| *bytes > 0),
         tmpfs_mode: tmpfs.mode.filter(|mode| *mode > 0),
     })

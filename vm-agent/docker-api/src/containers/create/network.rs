@@ -48,7 +48,12 @@ pub(super) fn mode(
         "bridge" => NetworkMode::Bridge,
         "none" => NetworkMode::None,
         "host" => NetworkMode::Host,
-        other => return Ok(NetworkMode::Other(other.to_owned())),
+        other => {
+            return Ok(match other.strip_prefix("container:").filter(|name| !name.is_empty()) {
+                Some(name) => NetworkMode::Container(name.to_owned()),
+                None => NetworkMode::Other(other.to_owned()),
+            });
+        }
     };
     let set = |text: &Option<String>| text.as_ref().is_some_and(|text| !text.is_empty());
     for (name, endpoint) in networking.and_then(|networking| networking.endpoints_config).unwrap_or_default() {

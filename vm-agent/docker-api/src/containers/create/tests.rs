@@ -1,7 +1,7 @@
 //! What a client writes, what the engine gets.
 
 use super::*;
-use berth_engine::container::{MountKind, NetworkMode, PortBinding, RestartPolicy};
+use berth_engine::container::{MountKind, NetworkMode, PortBinding, ReadOnlyReach, RestartPolicy};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -135,7 +135,23 @@ fn what_makes_no_sense_is_refused_with_one_sentence() {
             host(json!({ "RestartPolicy": { "Name": "maybe" } })),
             "invalid restart policy: unknown policy 'maybe'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
         ),
-        (host(json!({ "Links": ["db:db"] })), "HostConfig.Links is not supported by Berth yet: leave it out"),
+        (
+            host(json!({ "Links": ["db:db"] })),
+            "--link is a legacy option that Berth does not have: put the containers on one network, or one on the other's with --network container:NAME",
+        ),
+        (
+            host(json!({ "StorageOpt": { "size": "1G" } })),
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+        ),
+        (
+            host(json!({ "DeviceRequests": [{ "Driver": "", "Count": -1, "Capabilities": [["gpu"]] }] })),
+            "could not select device driver \"\" with capabilities: [[gpu]]",
+        ),
+        (
+            host(json!({ "Mounts": [{ "Type": "bind", "Source": "/proc", "Target": "/p", "ReadOnly": true,
+                "BindOptions": { "ReadOnlyNonRecursive": true, "ReadOnlyForceRecursive": true } }] })),
+            "invalid mount config for type \"bind\": mount options conflict: ReadOnlyNonRecursive && ReadOnlyForceRecursive",
+        ),
         (host(json!({ "Runtime": "nvidia" })), "unknown or invalid runtime name: nvidia"),
         (
             host(json!({ "Mounts": [{ "Type": "tmpfs", "Target": "/t", "VolumeOptions": {} }] })),
@@ -167,4 +183,37 @@ fn a_network_is_found_in_either_place() {
             .contains("user specified IP address is supported on user defined networks only")
     );
     assert_eq!(read(json!({ "NetworkDisabled": true })).unwrap().0.host.network_mode, NetworkMode::None);
+}
+
+#[test]
+fn isolation_and_devices_reach_the_engine() {
+    let (request, _) = read(json!({ "HostConfig": {
+        "Privileged": true, "Init": false, "PidMode": "container:db", "IpcMode": "shareable", "UTSMode": "host",
+        "UsernsMode": "host", "CgroupnsMode": "host", "CgroupParent": "/team", "NetworkMode": "container:db",
+        "Devices": [{ "PathOnHost": "/dev/fuse", "PathInContainer": "/dev/f", "CgroupPermissions": "rw" }],
+        "DeviceCgroupRules": ["c 1:3 r"], "VolumesFrom": ["db:ro"],
+        "Mounts": [{ "Type": "bind", "Source": "/proc", "Target": "/p", "ReadOnly": true,
+            "BindOptions": { "Propagation": "rslave", "ReadOnlyNonRecursive": true, "NonRecursive": true } }],
+    } }))
+    .unwrap();
+    let host = request.host;
+    assert_eq!(
+        (host.privileged, host.init, host.network_mode),
+        (true, Some(false), NetworkMode::Container("db".into()))
+    );
+    assert_eq!(
+        (host.pid_mode.as_str(), host.ipc_mode.as_str(), host.uts_mode.as_str()),
+        ("container:db", "shareable", "host")
+    );
+    assert_eq!(
+        (host.userns_mode.as_str(), host.cgroupns_mode.as_str(), host.cgroup_parent.as_str()),
+        ("host", "host", "/team")
+    );
+    assert_eq!((host.devices[0].in_container.as_str(), host.devices[0].permissions.as_str()), ("/dev/f", "rw"));
+    assert_eq!((host.device_cgroup_rules, host.volumes_from), (vec!["c 1:3 r".to_owned()], vec!["db:ro".to_owned()]));
+    let mount = &host.mounts[0];
+    assert_eq!(
+        (mount.propagation.as_str(), mount.non_recursive, mount.read_only_reach),
+        ("rslave", true, ReadOnlyReach::Alone)
+    );
 }

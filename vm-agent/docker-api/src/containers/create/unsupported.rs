@@ -13,21 +13,33 @@ use crate::{
 /// The first option that cannot be left out in silence.
 pub(super) fn check(host: &HostIn) -> Reply<Vec<String>> {
     for (option, given) in [
-        ("HostConfig.Links", filled(&host.links)),
-        ("HostConfig.VolumesFrom", filled(&host.volumes_from)),
-        ("HostConfig.Devices", filled(&host.devices)),
-        ("HostConfig.DeviceRequests", filled(&host.device_requests)),
-        ("HostConfig.DeviceCgroupRules", filled(&host.device_cgroup_rules)),
-        ("HostConfig.StorageOpt", host.storage_opt.as_ref().is_some_and(|options| !options.is_empty())),
-        ("HostConfig.CgroupParent", other_than(&host.cgroup_parent, &[])),
         ("HostConfig.Cgroup", other_than(&host.cgroup, &[])),
         ("HostConfig.VolumeDriver", other_than(&host.volume_driver, &["local"])),
-        ("HostConfig.UsernsMode", other_than(&host.userns_mode, &["host"])),
         ("HostConfig.Isolation", other_than(&host.isolation, &["default"])),
     ] {
         if given {
             return Err(not_supported(option));
         }
+    }
+    if filled(&host.links) {
+        return Err(ApiError::bad_request(
+            "--link is a legacy option that Berth does not have: put the containers on one network, or one on the other's with --network container:NAME",
+        ));
+    }
+    // Docker's sentence where the disk is ext4.
+    if host.storage_opt.as_ref().is_some_and(|options| !options.is_empty()) {
+        return Err(ApiError::bad_request(
+            "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
+        ));
+    }
+    if let Some(request) = host.device_requests.iter().flatten().next() {
+        let driver = request.driver.as_deref().unwrap_or_default();
+        let each = |all: &Vec<String>| format!("[{}]", all.join(" "));
+        let capabilities: Vec<String> = request.capabilities.iter().flatten().map(each).collect();
+        return Err(ApiError::bad_request(format!(
+            "could not select device driver {driver:?} with capabilities: [{}]",
+            capabilities.join(" ")
+        )));
     }
     if other_than(&host.runtime, &[RUNTIME, "runc", "io.containerd.runc.v2"]) {
         let name = host.runtime.as_deref().unwrap_or_default();

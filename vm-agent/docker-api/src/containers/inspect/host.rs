@@ -4,7 +4,8 @@
 use super::super::{mount_point, network, network::BindingOut};
 use crate::system::RUNTIME;
 use berth_engine::container::{
-    HostConfig, LogConfig, Mount, MountKind, PortBinding, Resources, RestartPolicy, ThrottleDevice, Ulimit,
+    DeviceMapping, HostConfig, LogConfig, Mount, MountKind, PortBinding, ReadOnlyReach, Resources, RestartPolicy,
+    ThrottleDevice, Ulimit,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -25,7 +26,7 @@ pub(super) struct HostOut {
     restart_policy: RestartOut,
     auto_remove: bool,
     volume_driver: &'static str,
-    volumes_from: Option<()>,
+    volumes_from: Option<Vec<String>>,
     console_size: [u16; 2],
     cap_add: Option<Vec<String>>,
     cap_drop: Option<Vec<String>>,
@@ -48,7 +49,7 @@ pub(super) struct HostOut {
     tmpfs: BTreeMap<String, String>,
     #[serde(rename = "UTSMode")]
     uts_mode: String,
-    userns_mode: &'static str,
+    userns_mode: String,
     shm_size: u64,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     sysctls: BTreeMap<String, String>,
@@ -58,9 +59,7 @@ pub(super) struct HostOut {
     resources: ResourcesOut,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     mounts: Vec<Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     masked_paths: Option<Vec<String>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     readonly_paths: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     init: Option<bool>,
@@ -87,7 +86,7 @@ struct ResourcesOut {
     cpu_shares: u64,
     memory: u64,
     nano_cpus: u64,
-    cgroup_parent: &'static str,
+    cgroup_parent: String,
     blkio_weight: u16,
     blkio_weight_device: Vec<Value>,
     blkio_device_read_bps: Vec<Value>,
@@ -102,8 +101,8 @@ struct ResourcesOut {
     cpu_realtime_runtime: i64,
     cpuset_cpus: String,
     cpuset_mems: String,
-    devices: [(); 0],
-    device_cgroup_rules: Option<()>,
+    devices: Vec<DeviceOut>,
+    device_cgroup_rules: Option<Vec<String>>,
     device_requests: Option<()>,
     memory_reservation: u64,
     memory_swap: i64,
@@ -117,6 +116,14 @@ struct ResourcesOut {
     io_maximum_iops: u64,
     #[serde(rename = "IOMaximumBandwidth")]
     io_maximum_bandwidth: u64,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DeviceOut {
+    path_on_host: String,
+    path_in_container: String,
+    cgroup_permissions: String,
 }
 
 #[derive(Serialize)]
@@ -135,7 +142,7 @@ impl From<HostConfig> for HostOut {
             binds: list(host.binds),
             container_id_file: "",
             log_config: host.log_config.into(),
-            network_mode: network::mode(&host.network_mode).to_owned(),
+            network_mode: network::mode(&host.network_mode).into_owned(),
             port_bindings: host
                 .port_bindings
                 .into_iter()
@@ -144,7 +151,7 @@ impl From<HostConfig> for HostOut {
             restart_policy: host.restart_policy.into(),
             auto_remove: host.auto_remove,
             volume_driver: "",
-            volumes_from: None,
+            volumes_from: list(host.volumes_from),
             console_size: [0, 0],
             cap_add: list(host.cap_add),
             cap_drop: list(host.cap_drop),
@@ -165,16 +172,21 @@ impl From<HostConfig> for HostOut {
             security_opt: list(host.security_opt),
             tmpfs: host.tmpfs,
             uts_mode: host.uts_mode,
-            userns_mode: "",
+            userns_mode: host.userns_mode,
             shm_size: if host.shm_size == 0 { SHM_SIZE } else { host.shm_size },
             sysctls: host.sysctls,
             runtime: RUNTIME,
             isolation: "",
-            resources: ResourcesOut::new(host.resources, host.ulimits),
+            resources: ResourcesOut {
+                cgroup_parent: host.cgroup_parent,
+                devices: host.devices.into_iter().map(DeviceOut::from).collect(),
+                device_cgroup_rules: list(host.device_cgroup_rules),
+                ..ResourcesOut::new(host.resources, host.ulimits)
+            },
             mounts: host.mounts.into_iter().map(mount).collect(),
             masked_paths: host.masked_paths,
             readonly_paths: host.readonly_paths,
-            init: host.init.then_some(true),
+            init: host.init,
         }
     }
 }
@@ -188,7 +200,7 @@ impl ResourcesOut {
             cpu_shares: resources.cpu_shares.unwrap_or(0),
             memory: resources.memory.unwrap_or(0),
             nano_cpus: resources.nano_cpus.unwrap_or(0),
-            cgroup_parent: "",
+            cgroup_parent: String::new(),
             blkio_weight: resources.blkio_weight.unwrap_or(0),
             blkio_weight_device: resources
                 .blkio_weight_devices
@@ -205,7 +217,7 @@ impl ResourcesOut {
             cpu_realtime_runtime: 0,
             cpuset_cpus: resources.cpuset_cpus.unwrap_or_default(),
             cpuset_mems: resources.cpuset_mems.unwrap_or_default(),
-            devices: [],
+            devices: vec![],
             device_cgroup_rules: None,
             device_requests: None,
             memory_reservation: resources.memory_reservation.unwrap_or(0),
@@ -221,6 +233,16 @@ impl ResourcesOut {
             cpu_percent: 0,
             io_maximum_iops: 0,
             io_maximum_bandwidth: 0,
+        }
+    }
+}
+
+impl From<DeviceMapping> for DeviceOut {
+    fn from(device: DeviceMapping) -> Self {
+        Self {
+            path_on_host: device.on_host,
+            path_in_container: device.in_container,
+            cgroup_permissions: device.permissions,
         }
     }
 }
@@ -269,6 +291,13 @@ fn mount(mount: Mount) -> Value {
     }
     if !mount.labels.is_empty() {
         options.insert("Labels".to_owned(), json!(mount.labels));
+    }
+    let mut set = |key: &str, is_set: bool| is_set.then(|| options.insert(key.to_owned(), true.into()));
+    set("NonRecursive", mount.non_recursive);
+    set("ReadOnlyNonRecursive", mount.read_only_reach == ReadOnlyReach::Alone);
+    set("ReadOnlyForceRecursive", mount.read_only_reach == ReadOnlyReach::RecursiveOrFail);
+    if !mount.propagation.is_empty() {
+        options.insert("Propagation".to_owned(), mount.propagation.into());
     }
     if let Some(bytes) = mount.tmpfs_size {
         options.insert("SizeBytes".to_owned(), bytes.into());

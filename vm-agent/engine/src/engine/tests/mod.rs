@@ -6,6 +6,7 @@ mod lifecycle;
 mod limits;
 mod recovery;
 mod refusals;
+mod sharing;
 mod volumes;
 
 use crate::{

@@ -21,8 +21,14 @@ async fn bad_requests_are_refused_and_leave_nothing() {
     assert_eq!(kind, ErrorKind::InvalidParameter);
     let (text, _) = said(&case, |r| r.config.entrypoint = Some(vec![String::new()])).await;
     assert_eq!(text, "no command specified");
-    let (text, kind) = said(&case, |r| r.host.privileged = true).await;
-    assert!(text.starts_with("privileged containers are not available yet") && kind == ErrorKind::Forbidden);
+    let (text, kind) = said(&case, |r| r.host.pid_mode = "container:nobody".into()).await;
+    assert_eq!((text.as_str(), kind), ("No such container: nobody", ErrorKind::NotFound));
+    let (text, _) = said(&case, |r| r.host.volumes_from = vec!["nobody:ro".into()]).await;
+    assert_eq!(text, "No such container: nobody");
+    let (text, _) = said(&case, |r| r.host.security_opt = vec!["seccomp={}".into()]).await;
+    assert_eq!(text, "decoding seccomp profile failed: unknown action \"\"");
+    let (text, _) = said(&case, |r| r.host.binds = vec!["/proc/nope:/x".into()]).await;
+    assert!(text.ends_with("bind source path does not exist: /proc/nope"), "{text}");
     let (text, _) = said(&case, |r| r.host.binds = vec!["/home/me:/src".into()]).await;
     assert!(text.contains("/home/me cannot be mounted"), "{text}");
     let (text, kind) = said(&case, |r| r.host.network_mode = NetworkMode::Other("mine".into())).await;
@@ -55,6 +61,9 @@ async fn bad_requests_are_refused_and_leave_nothing() {
             read_only: false,
             no_copy: false,
             labels: Default::default(),
+            propagation: String::new(),
+            non_recursive: false,
+            read_only_reach: Default::default(),
             tmpfs_size: None,
             tmpfs_mode: None,
         }];
