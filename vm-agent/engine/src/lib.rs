@@ -4,11 +4,13 @@
 //! [`Error`] are docker's where docker has one, because clients match on them.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod attach;
 mod config;
 pub mod container;
 mod engine;
 mod error;
 pub mod event;
+pub mod exec;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod files;

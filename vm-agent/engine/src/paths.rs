@@ -45,6 +45,16 @@ impl Paths {
         self.bundles().join(id)
     }
 
+    /// What is executed in containers, one directory per exec.
+    pub(crate) fn execs(&self) -> PathBuf {
+        self.run.join("execs")
+    }
+
+    /// An exec's directory, of the runtime's kind.
+    pub(crate) fn exec(&self, id: &str) -> PathBuf {
+        self.execs().join(id)
+    }
+
     /// Where a container's root filesystem is mounted.
     pub(crate) fn rootfs(&self, id: &str) -> PathBuf {
         self.bundle(id).join("rootfs")

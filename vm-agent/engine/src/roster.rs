@@ -1,6 +1,6 @@
 //! Which containers there are, by id and by name. A name is reserved before anything is made under it.
 
-use crate::{Error, Result, container::Definition, container::Live, files::View};
+use crate::{Error, Result, attach::Waiting, container::Definition, container::Live, files::View};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak, atomic::AtomicBool},
@@ -21,6 +21,8 @@ pub(crate) struct Container {
     pub(crate) view: tokio::sync::Mutex<Weak<View>>,
     /// Held while the row and `live` change together.
     pub(crate) change: tokio::sync::Mutex<()>,
+    /// Those who attached before there was a process.
+    pub(crate) waiting: tokio::sync::Mutex<Waiting>,
     /// A person restarts it: its end is no reason to remove it or to start it by policy.
     pub(crate) restarting_by_hand: AtomicBool,
 }
@@ -35,6 +37,7 @@ impl Container {
             operation: Arc::default(),
             view: tokio::sync::Mutex::default(),
             change: tokio::sync::Mutex::default(),
+            waiting: tokio::sync::Mutex::default(),
             restarting_by_hand: AtomicBool::new(false),
         }
     }

@@ -1,10 +1,12 @@
 //! The real [`Runtime`]: `berth-runtime` reached by exec, and its monitors reached by their sockets.
 
 mod monitor;
+mod streams;
 
-use crate::seam::{ExitRecord, Liveness, Runtime, RuntimeError, StartError};
+use crate::seam::{AttachRequest, Attached, ExitRecord, Liveness, Runtime, RuntimeError, StartError};
 use async_trait::async_trait;
 use serde::Deserialize;
+use serde_json::json;
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
@@ -87,30 +89,13 @@ impl RuntimeCli {
         }
     }
 
-    async fn state(&self, id: &str) -> Option<State> {
-        let output = self.run("state", &[id]).await.ok()?;
-        serde_json::from_slice(&output).ok()
-    }
-}
-
-fn answer(verb: &str, output: std::process::Output) -> Result<Vec<u8>, RuntimeError> {
-    if output.status.success() {
-        return Ok(output.stdout);
-    }
-    let words = String::from_utf8_lossy(&output.stderr);
-    Err(RuntimeError::Failed(format!("{verb}: {}", words.trim().lines().next_back().unwrap_or("no reason given"))))
-}
-
-#[async_trait]
-impl Runtime for RuntimeCli {
-    async fn create(&self, id: &str, bundle: &Path, log: &Path) -> Result<i32, StartError> {
+    /// Starts a monitor and hears how the creation went.
+    async fn announced(&self, mut command: Command, id: &str, open_input: bool) -> Result<i32, StartError> {
         let other = |doing: &str, e: &dyn std::fmt::Display| StartError::Other(format!("{doing}: {e}"));
-        let mut child = self
-            .command("monitor")
-            .arg("--bundle")
-            .arg(bundle)
-            .arg("--log")
-            .arg(log)
+        if open_input {
+            command.arg("--open-stdin");
+        }
+        let mut child = command
             .arg(id)
             .stdout(Stdio::piped())
             .spawn()
@@ -135,12 +120,61 @@ impl Runtime for RuntimeCli {
         }
         match serde_json::from_str(&line).map_err(|e| other("the monitor is not understood", &e))? {
             Announcement::Created { pid } => Ok(pid),
-            Announcement::Error { kind, message } => Err(match kind.as_str() {
-                "not-found" => StartError::NotFound(message),
-                "not-executable" => StartError::NotExecutable(message),
-                _ => StartError::Other(message),
-            }),
+            Announcement::Error { kind, message } => Err(start_error(&kind, message)),
         }
+    }
+
+    async fn state(&self, id: &str) -> Option<State> {
+        let output = self.run("state", &[id]).await.ok()?;
+        serde_json::from_slice(&output).ok()
+    }
+}
+
+fn answer(verb: &str, output: std::process::Output) -> Result<Vec<u8>, RuntimeError> {
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(RuntimeError::Failed(format!("{verb}: {}", words.trim().lines().next_back().unwrap_or("no reason given"))))
+}
+
+/// A failure of the runtime's kind.
+fn start_error(kind: &str, message: String) -> StartError {
+    match kind {
+        "not-found" => StartError::NotFound(message),
+        "not-executable" => StartError::NotExecutable(message),
+        _ => StartError::Other(message),
+    }
+}
+
+#[async_trait]
+impl Runtime for RuntimeCli {
+    async fn create(&self, id: &str, bundle: &Path, log: &Path, open_input: bool) -> Result<i32, StartError> {
+        let mut command = self.command("monitor");
+        command.arg("--bundle").arg(bundle).arg("--log").arg(log);
+        self.announced(command, id, open_input).await
+    }
+
+    async fn exec(&self, id: &str, place: &Path, open_input: bool) -> Result<i32, StartError> {
+        let mut command = self.command("monitor-exec");
+        command.arg("--bundle").arg(place);
+        self.announced(command, id, open_input).await
+    }
+
+    async fn start_exec(&self, place: &Path) -> Result<(), StartError> {
+        streams::ask(place, json!({ "start": {} })).await
+    }
+
+    async fn kill_exec(&self, place: &Path, signal: i32) -> Result<(), RuntimeError> {
+        streams::ask_running(place, json!({ "kill": { "signal": signal } })).await
+    }
+
+    async fn attach(&self, place: &Path, request: AttachRequest) -> Result<Attached, RuntimeError> {
+        streams::attach(place, request).await
+    }
+
+    async fn resize(&self, place: &Path, rows: u16, columns: u16) -> Result<(), RuntimeError> {
+        streams::ask_running(place, json!({ "resize": { "rows": rows, "columns": columns } })).await
     }
 
     async fn start(&self, id: &str) -> Result<(), RuntimeError> {

@@ -50,6 +50,8 @@ pub struct ContainerDetails {
     pub mounts: Vec<MountPoint>,
     /// Where it is on the network.
     pub network: NetworkSettings,
+    /// The ids of the execs that have not ended.
+    pub execs: Vec<String>,
 }
 
 /// Where a container is in its life, with numbers.

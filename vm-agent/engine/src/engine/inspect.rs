@@ -64,6 +64,7 @@ impl Engine {
             host: definition.host.clone(),
             mounts: definition.mounts.iter().map(|mount| mount.point.clone()).collect(),
             network: self.network_shown(&live, definition),
+            execs: self.inner.execs.of(&definition.id),
         })
     }
 }

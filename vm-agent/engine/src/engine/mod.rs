@@ -1,9 +1,11 @@
 //! The engine: one value, cheap to clone, with a method per use-case.
 
+mod attach;
 mod attach_network;
 mod commit;
 mod create;
 mod end;
+mod exec;
 mod files;
 mod images;
 mod inspect;
@@ -33,6 +35,7 @@ use crate::{
     EngineConfig, Error, PortLink, Result, RuntimeCli, Timestamp,
     container::{ContainerState, Live, Turn},
     event::Broker,
+    exec::Registry as Execs,
     log::LogWatch,
     paths::Paths,
     roster::{Container, Roster},
@@ -75,6 +78,7 @@ struct Inner {
     roster: Roster,
     events: Broker,
     logs: LogWatch,
+    execs: Execs,
     /// All volumes; held while one is made, removed, or given to a container.
     volumes: tokio::sync::Mutex<BTreeMap<String, VolumeRow>>,
     /// Held while volumes are filled: two containers on a new volume fill it once.
@@ -141,6 +145,7 @@ impl Engine {
             roster: Roster::default(),
             events: Broker::default(),
             logs,
+            execs: Execs::default(),
             volumes: tokio::sync::Mutex::new(volumes),
             filling: tokio::sync::Mutex::default(),
             pruning: tokio::sync::Mutex::default(),

@@ -1,12 +1,12 @@
-//! Logs, attachments and events.
+//! Logs and events.
 
 use super::Engine;
 use crate::{
     Error, Result,
     event::{Event, EventOptions},
-    log::{self, AttachOptions, Attachment, LogOptions, LogStream, Reading, Until},
+    log::{self, LogOptions, LogStream, Reading},
 };
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::stream::BoxStream;
 
 impl Engine {
     /// A container's output. A followed one ends after the container's last byte.
@@ -19,29 +19,7 @@ impl Engine {
         }
         let container = self.inner.roster.find(name)?;
         container.now()?;
-        self.read_log(container.id(), options, false, Until::NotRunning, &container.live).await
-    }
-
-    /// A container's output from now on. One that does not run yet is waited for; the stream ends with the
-    /// container's end.
-    ///
-    /// # Errors
-    /// No such container.
-    pub async fn attach_container(&self, name: &str, options: AttachOptions) -> Result<Attachment> {
-        let container = self.inner.roster.find(name)?;
-        let ends = container.now()?.life.ends;
-        let AttachOptions { stdout, stderr, logs, stream } = options;
-        let tty = container.definition.config.tty;
-        let options = LogOptions { stdout, stderr, follow: stream, ..LogOptions::default() };
-        let output = if logs || stream {
-            self.read_log(container.id(), options, !logs, Until::MoreEndsThan(ends), &container.live).await?
-        } else {
-            futures_util::stream::empty().boxed()
-        };
-        if stream {
-            self.tell(&container, &*container.now()?, "attach", &[]);
-        }
-        Ok(Attachment { tty, output })
+        self.read_log(container.id(), options, &container.live).await
     }
 
     /// Events, kept ones first when asked; ends at `until`.
@@ -50,17 +28,15 @@ impl Engine {
         self.inner.events.listen(options, self.inner.seams.clock.now())
     }
 
-    async fn read_log(
+    pub(super) async fn read_log(
         &self,
         id: &str,
         options: LogOptions,
-        from_end: bool,
-        until: Until,
         live: &tokio::sync::watch::Sender<Option<std::sync::Arc<crate::container::Live>>>,
     ) -> Result<LogStream> {
         let path = self.inner.paths.log(id);
         let now = self.inner.seams.clock.now();
-        let reading = Reading { path: &path, options, from_end, until, now };
+        let reading = Reading { path: &path, options, now };
         log::read(reading, &self.inner.logs, live.subscribe()).await
     }
 }

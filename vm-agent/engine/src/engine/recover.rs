@@ -38,6 +38,7 @@ impl Engine {
             }
         }
         self.sweep(&containers, &running).await?;
+        self.recover_execs().await?;
         for container in containers {
             let Ok(live) = container.now() else { continue };
             let host = &container.definition.host;
@@ -90,6 +91,7 @@ impl Engine {
             tracing::error!("{} keeps an address that is not free: {e}", container.definition.short_id());
         }
         self.inner.seams.ports.adopt(live.publications.clone());
+        container.waiting.lock().await.up = true;
         if live.life.details.pid == pid && (live.life.status() == ContainerState::Paused) == frozen {
             return Ok(());
         }
@@ -193,7 +195,7 @@ fn is_id(name: &str) -> bool {
 }
 
 /// The names of the directories in a directory; none when it is missing.
-async fn names_in(dir: &Path) -> Result<Vec<String>> {
+pub(super) async fn names_in(dir: &Path) -> Result<Vec<String>> {
     let mut entries = match tokio::fs::read_dir(dir).await {
         Ok(entries) => entries,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(vec![]),

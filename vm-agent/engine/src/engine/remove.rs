@@ -41,8 +41,10 @@ impl Engine {
                 Err(e) => return Err(e),
             }
         }
+        let before = container.now()?;
         match self.kill_container(container.id(), None).await.map_err(Error::unwrapped) {
-            // It ended meanwhile.
+            // Its end is under way already: there is nothing to kill, and something to wait for.
+            Err(Error::NotRunning(_)) if before.life.runs() => self.killed(container, before.life.ends).await,
             Ok(()) | Err(Error::NotRunning(_) | Error::NoSuchContainer(_)) => Ok(()),
             Err(e) => Err(e),
         }
@@ -72,6 +74,8 @@ impl Engine {
         self.inner.roster.remove(container.id());
         self.tell(container, &live, "destroy", &[]);
         container.vanish();
+        container.waiting.lock().await.clients.clear();
+        self.inner.execs.container_gone(container.id());
         for mount in container.definition.volumes().filter(|mount| volumes && mount.anonymous) {
             match self.remove_volume(&mount.point.name, true).await {
                 Ok(()) | Err(Error::VolumeInUse { .. }) => {}

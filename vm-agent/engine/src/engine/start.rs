@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     Error, Result,
+    attach::Waiting,
     container::{ContainerState, Definition, Live, NetworkMode, Turn},
     modules,
     rootfs::Rootfs,
@@ -170,7 +171,10 @@ impl Engine {
         furnished.map_err(|e| Error::Internal(format!("a start ended in the middle: {e}")))??;
 
         let bundle = inner.paths.bundle(&definition.id);
-        let pid = inner.seams.runtime.create(&definition.id, &bundle, &inner.paths.log(&definition.id)).await?;
+        let (log, open_input) = (inner.paths.log(&definition.id), definition.config.open_stdin);
+        let pid = inner.seams.runtime.create(&definition.id, &bundle, &log, open_input).await?;
+        // Before it runs anything: who waited for it misses nothing.
+        self.serve_waiting(container).await;
         let other = |e: crate::seam::RuntimeError| Failure::from(StartError::Other(e.to_string()));
         inner.seams.runtime.start(&definition.id).await.map_err(other)?;
         let at = inner.seams.clock.now();
@@ -228,6 +232,8 @@ impl Engine {
     pub(super) async fn take_down(&self, container: &Container) {
         let inner = &self.inner;
         let id = container.id();
+        *container.waiting.lock().await = Waiting::default();
+        inner.execs.container_ended(id);
         if let Err(e) = inner.seams.runtime.delete(id).await {
             tracing::warn!("the runtime keeps {}: {e}", container.definition.short_id());
         }

@@ -181,7 +181,7 @@ impl Engine {
     }
 
     /// Waits for an end that must come.
-    async fn killed(&self, container: &Container, ends: u64) -> Result<()> {
+    pub(super) async fn killed(&self, container: &Container, ends: u64) -> Result<()> {
         timeout(KILL_DEADLINE, ended(container, ends)).await.map_err(|_| {
             Error::Internal(format!(
                 "container {} did not end within {} seconds of being killed",

@@ -3,19 +3,21 @@
 use crate::{
     Timestamp,
     log::Stdio,
-    seam::{ExitRecord, Liveness, Runtime, RuntimeError, StartError},
+    seam::{AttachRequest, Attached, ExitRecord, Liveness, ProcessInput, Runtime, RuntimeError, StartError},
 };
 use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::StreamExt;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicI32, Ordering},
     },
 };
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
 #[derive(Default)]
 pub struct FakeRuntime {
@@ -26,6 +28,7 @@ pub struct FakeRuntime {
     ignored: Mutex<BTreeSet<i32>>,
     next_pid: AtomicI32,
     specs: Mutex<BTreeMap<String, serde_json::Value>>,
+    sizes: Mutex<Vec<(String, u16, u16)>>,
     /// What dead engines wait for: it never comes.
     abandoned: Mutex<Vec<watch::Sender<Option<ExitRecord>>>>,
 }
@@ -35,9 +38,54 @@ struct Process {
     started: bool,
     frozen: bool,
     limits: serde_json::Value,
-    log: PathBuf,
+    /// `None` for an exec.
+    log: Option<PathBuf>,
     end: watch::Sender<Option<ExitRecord>>,
     signals: Vec<i32>,
+    output: broadcast::Sender<(Stdio, Bytes)>,
+    typed: Typed,
+}
+
+/// What a process got as input, and whether that has ended.
+#[derive(Clone, Default)]
+pub struct Typed(Arc<Mutex<(Vec<u8>, bool)>>);
+
+impl Typed {
+    /// So far.
+    pub fn so_far(&self) -> (Vec<u8>, bool) {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl ProcessInput for Typed {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap().0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    async fn close(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap().1 = true;
+        Ok(())
+    }
+}
+
+impl Process {
+    fn new(pid: i32, log: Option<PathBuf>) -> Self {
+        let output = broadcast::Sender::new(1024);
+        let end = watch::Sender::new(None);
+        Self {
+            pid,
+            started: false,
+            frozen: false,
+            limits: serde_json::Value::Null,
+            log,
+            end,
+            signals: vec![],
+            output,
+            typed: Typed::default(),
+        }
+    }
 }
 
 impl FakeRuntime {
@@ -84,11 +132,27 @@ impl FakeRuntime {
 
     /// The process prints.
     pub fn print(&self, id: &str, stdio: Stdio, text: &str, at: Timestamp) {
-        let log = self.processes.lock().unwrap()[id].log.clone();
+        let (log, output) = {
+            let processes = self.processes.lock().unwrap();
+            (processes[id].log.clone(), processes[id].output.clone())
+        };
+        // Nobody may be attached.
+        drop(output.send((stdio, Bytes::copy_from_slice(text.as_bytes()))));
+        let Some(log) = log else { return };
         let stream = if stdio == Stdio::Stdout { "stdout" } else { "stderr" };
         let line = serde_json::json!({ "log": text, "stream": stream, "time": at.rfc3339() });
         let mut file = std::fs::File::options().append(true).create(true).open(log).unwrap();
         file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// What was typed at a process, of a container or an exec.
+    pub fn typed(&self, id: &str) -> Typed {
+        self.processes.lock().unwrap()[id].typed.clone()
+    }
+
+    /// The sizes terminals were given: id, rows, columns.
+    pub fn sizes(&self) -> Vec<(String, u16, u16)> {
+        self.sizes.lock().unwrap().clone()
     }
 
     /// The signals a process got.
@@ -137,23 +201,14 @@ fn id_of(bundle: &Path) -> String {
 
 #[async_trait]
 impl Runtime for FakeRuntime {
-    async fn create(&self, id: &str, bundle: &Path, log: &Path) -> Result<i32, StartError> {
+    async fn create(&self, id: &str, bundle: &Path, log: &Path, _open_input: bool) -> Result<i32, StartError> {
         if let Some(error) = self.next_failure.lock().unwrap().take() {
             return Err(error);
         }
         let spec = std::fs::read(bundle.join("config.json")).map_err(|e| StartError::Other(e.to_string()))?;
         self.specs.lock().unwrap().insert(id.to_owned(), serde_json::from_slice(&spec).unwrap());
         let pid = 100 + self.next_pid.fetch_add(1, Ordering::Relaxed);
-        let end = watch::Sender::new(None);
-        let process = Process {
-            pid,
-            started: false,
-            frozen: false,
-            limits: serde_json::Value::Null,
-            log: log.to_owned(),
-            end,
-            signals: vec![],
-        };
+        let process = Process::new(pid, Some(log.to_owned()));
         let earlier = self.processes.lock().unwrap().insert(id.to_owned(), process);
         assert!(earlier.is_none(), "a container was created twice");
         Ok(pid)
@@ -205,6 +260,56 @@ impl Runtime for FakeRuntime {
 
     async fn delete(&self, id: &str) -> Result<(), RuntimeError> {
         self.processes.lock().unwrap().remove(id);
+        Ok(())
+    }
+
+    async fn exec(&self, id: &str, place: &Path, _open_input: bool) -> Result<i32, StartError> {
+        if let Some(error) = self.next_failure.lock().unwrap().take() {
+            return Err(error);
+        }
+        let process = std::fs::read(place.join("process.json")).map_err(|e| StartError::Other(e.to_string()))?;
+        self.specs.lock().unwrap().insert(id_of(place), serde_json::from_slice(&process).unwrap());
+        let mut processes = self.processes.lock().unwrap();
+        assert!(processes[id].started, "an exec in a container that does not run");
+        let pid = 100 + self.next_pid.fetch_add(1, Ordering::Relaxed);
+        processes.insert(id_of(place), Process::new(pid, None));
+        Ok(pid)
+    }
+
+    async fn start_exec(&self, place: &Path) -> Result<(), StartError> {
+        let started = self.start(&id_of(place)).await;
+        started.map_err(|e| StartError::Other(e.to_string()))
+    }
+
+    async fn kill_exec(&self, place: &Path, signal: i32) -> Result<(), RuntimeError> {
+        self.kill(&id_of(place), signal).await
+    }
+
+    async fn attach(&self, place: &Path, request: AttachRequest) -> Result<Attached, RuntimeError> {
+        let processes = self.processes.lock().unwrap();
+        let process = processes.get(&id_of(place)).ok_or(RuntimeError::Gone)?;
+        let wanted = move |stdio| if stdio == Stdio::Stdout { request.stdout } else { request.stderr };
+        let output = futures_util::stream::unfold(
+            (process.output.subscribe(), process.end.subscribe()),
+            move |(mut output, mut end)| async move {
+                loop {
+                    let (stdio, bytes) = tokio::select! {
+                        biased;
+                        piece = output.recv() => piece.ok()?,
+                        _ = end.wait_for(Option::is_some) => output.try_recv().ok()?,
+                    };
+                    if wanted(stdio) {
+                        return Some((Ok((stdio, bytes)), (output, end)));
+                    }
+                }
+            },
+        )
+        .boxed();
+        Ok(Attached { at: Timestamp(i64::MAX), output, input: Box::new(process.typed.clone()) })
+    }
+
+    async fn resize(&self, place: &Path, rows: u16, columns: u16) -> Result<(), RuntimeError> {
+        self.sizes.lock().unwrap().push((id_of(place), rows, columns));
         Ok(())
     }
 

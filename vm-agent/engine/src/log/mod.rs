@@ -5,7 +5,7 @@ mod reader;
 mod tail;
 mod watch;
 
-pub(crate) use reader::{Reading, Until, read};
+pub(crate) use reader::{Reading, read};
 pub(crate) use watch::LogWatch;
 
 use crate::{Error, Timestamp};
@@ -52,25 +52,4 @@ pub struct LogOptions {
     pub timestamps: bool,
     /// The last so many lines; `None` is all.
     pub tail: Option<usize>,
-}
-
-/// How to attach.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AttachOptions {
-    /// Standard output too.
-    pub stdout: bool,
-    /// Standard error too.
-    pub stderr: bool,
-    /// What was kept, first.
-    pub logs: bool,
-    /// What comes, until the container ends.
-    pub stream: bool,
-}
-
-/// An attachment. It is in place when this is returned: no output after that moment is missed.
-pub struct Attachment {
-    /// The container has a terminal: the front sends raw bytes instead of frames.
-    pub tty: bool,
-    /// The output.
-    pub output: LogStream,
 }

@@ -19,33 +19,12 @@ const CHUNK: usize = 256 << 10;
 /// A line of the file is at most one piece of 16 KiB, escaped; a longer one is damage and is skipped. Bytes.
 const LONGEST_LINE: usize = 1 << 20;
 
-/// When a followed log is at its end.
-pub(crate) enum Until {
-    /// As soon as the container does not run.
-    NotRunning,
-    /// When it has ended more often than so many times, or is gone.
-    MoreEndsThan(u64),
-}
-
-impl Until {
-    fn reached(&self, live: Option<&Arc<Live>>) -> bool {
-        live.is_none_or(|live| match self {
-            Self::NotRunning => !live.life.runs(),
-            Self::MoreEndsThan(ends) => live.life.ends > *ends,
-        })
-    }
-}
-
 /// What to read.
 pub(crate) struct Reading<'a> {
     /// The log file.
     pub(crate) path: &'a Path,
     /// Which of it.
     pub(crate) options: LogOptions,
-    /// Starts at the present end of the file instead of where the options say.
-    pub(crate) from_end: bool,
-    /// When a followed log is at its end.
-    pub(crate) until: Until,
     /// The wall clock.
     pub(crate) now: Timestamp,
 }
@@ -56,11 +35,11 @@ pub(crate) async fn read(
     watcher: &LogWatch,
     mut live: watch::Receiver<Option<Arc<Live>>>,
 ) -> Result<LogStream> {
-    let Reading { path, options, from_end, until, now } = reading;
+    let Reading { path, options, now } = reading;
     let failed = |e: io::Error| Error::Internal(format!("could not read the log {}: {e}", path.display()));
     // The watch comes first: what is written after it is told, what was written before it is read.
     let mut watched = options.follow.then(|| watcher.follow(path));
-    let lines = if from_end { Some(0) } else { options.tail };
+    let lines = options.tail;
     let opened = {
         let path = path.to_owned();
         tokio::task::spawn_blocking(move || open_at(&path, lines))
@@ -78,7 +57,7 @@ pub(crate) async fn read(
         let mut chunk = vec![0; CHUNK];
         loop {
             // Looked at before the read: after the end nothing is written any more.
-            let ended = until.reached(live.borrow_and_update().as_ref());
+            let ended = live.borrow_and_update().as_ref().is_none_or(|live| !live.life.runs());
             match file.read(&mut chunk).await {
                 Ok(0) => {
                     let Some(watched) = watched.as_mut().filter(|_| !ended) else { return };

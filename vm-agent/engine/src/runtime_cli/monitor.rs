@@ -53,7 +53,7 @@ pub(super) async fn wait(bundle: &Path) -> Option<ExitRecord> {
 }
 
 /// A socket's address holds 107 bytes, and a path may be longer: a descriptor makes it short.
-async fn connect(bundle: &Path) -> io::Result<UnixStream> {
+pub(super) async fn connect(bundle: &Path) -> io::Result<UnixStream> {
     let dir = std::fs::File::open(bundle)?;
     UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", dir.as_raw_fd())).await
 }

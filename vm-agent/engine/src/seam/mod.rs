@@ -13,7 +13,9 @@ pub use images::{Images, InUse};
 pub(crate) use network::setup_failed;
 pub use network::{AttachedNetwork, BridgeInfo, NetworkBackend};
 pub use ports::{PortPublisher, PublishError};
-pub use runtime::{ExitRecord, Liveness, Runtime, RuntimeError, StartError};
+pub use runtime::{
+    AttachRequest, Attached, ExitRecord, Liveness, ProcessInput, ProcessOutput, Runtime, RuntimeError, StartError,
+};
 pub use snapshots::Snapshotter;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ mod cgroup;
 mod devices;
 mod environment;
 mod etc;
+mod exec;
 mod mounts;
 mod namespaces;
 mod resources;
@@ -16,6 +17,7 @@ mod user;
 
 pub(crate) use cgroup::path as cgroup_path;
 pub(crate) use etc::{EtcFiles, EtcTexts};
+pub(crate) use exec::exec_process;
 pub(crate) use mounts::{SHM_SIZE, machine_path, tmpfs_options};
 pub(crate) use namespaces::{Joined, donor, joining};
 pub(crate) use resources::{

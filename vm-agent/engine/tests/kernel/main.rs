@@ -9,3 +9,4 @@ mod files;
 mod ground;
 mod isolation;
 mod limits;
+mod streams;

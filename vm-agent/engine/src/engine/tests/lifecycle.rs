@@ -1,8 +1,9 @@
 use super::*;
 use crate::{
     Error, ErrorKind, Timestamp,
+    attach::AttachOptions,
     container::{ListOptions, NetworkMode, PortBinding, RemoveOptions, RestartPolicy, StopOptions, WaitCondition},
-    log::{AttachOptions, LogOptions, Stdio},
+    log::{LogOptions, Stdio},
     seam::StartError,
 };
 use futures_util::StreamExt;
@@ -151,7 +152,7 @@ async fn a_container_with_rm_goes_with_its_end_and_its_waiter_gets_the_code() {
     let wait = case.engine.wait_container(&id, WaitCondition::Removed).await.unwrap();
     let mut attached = case
         .engine
-        .attach_container(&id, AttachOptions { stdout: true, stderr: true, logs: false, stream: true })
+        .attach_container(&id, AttachOptions { stdout: true, stderr: true, stream: true, ..AttachOptions::default() })
         .await
         .unwrap();
     case.engine.start_container(&id).await.unwrap();

@@ -48,14 +48,14 @@ impl Log {
         });
     }
 
-    async fn read(&self, options: LogOptions, from_end: bool, until: Until) -> LogStream {
+    async fn read(&self, options: LogOptions) -> LogStream {
         let path = self.dir.path().join("log");
-        let reading = Reading { path: &path, options, from_end, until, now: Timestamp(0) };
+        let reading = Reading { path: &path, options, now: Timestamp(0) };
         read(reading, &self.watcher, self.live.subscribe()).await.unwrap()
     }
 
     async fn text(&self, options: LogOptions) -> String {
-        let frames: Vec<_> = self.read(options, false, Until::NotRunning).await.collect().await;
+        let frames: Vec<_> = self.read(options).await.collect().await;
         frames.into_iter().map(|frame| String::from_utf8(frame.unwrap().bytes.to_vec()).unwrap()).collect()
     }
 }
@@ -100,7 +100,7 @@ async fn a_line_in_pieces_is_joined_and_stamped_once() {
 async fn a_follower_gets_every_byte_and_ends_with_the_container() {
     let log = Log::of_a_running_container();
     log.write("stdout", 1, "before\n");
-    let mut stream = log.read(LogOptions { follow: true, ..both() }, false, Until::NotRunning).await;
+    let mut stream = log.read(LogOptions { follow: true, ..both() }).await;
     assert_eq!(next(&mut stream).await, "before\n");
     log.append("{\"log\":\"half\\n\",\"stream\":\"std");
     log.append("out\",\"time\":\"2026-01-01T00:00:02Z\"}\n");
@@ -112,22 +112,11 @@ async fn a_follower_gets_every_byte_and_ends_with_the_container() {
 }
 
 #[tokio::test]
-async fn an_attachment_sees_only_what_comes_and_waits_for_the_end() {
-    let log = Log::of_a_running_container();
-    log.write("stdout", 1, "before\n");
-    let mut stream = log.read(LogOptions { follow: true, ..both() }, true, Until::MoreEndsThan(0)).await;
-    log.write("stdout", 2, "after\n");
-    assert_eq!(next(&mut stream).await, "after\n");
-    log.end();
-    assert!(stream.next().await.is_none());
-}
-
-#[tokio::test]
 async fn two_followers_of_one_file_are_both_told_and_a_removed_container_ends_them() {
     let log = Log::of_a_running_container();
     let options = LogOptions { follow: true, ..both() };
-    let mut first = log.read(options.clone(), false, Until::NotRunning).await;
-    let mut second = log.read(options, false, Until::NotRunning).await;
+    let mut first = log.read(options.clone()).await;
+    let mut second = log.read(options).await;
     log.write("stdout", 1, "x\n");
     assert_eq!((next(&mut first).await, next(&mut second).await), ("x\n".to_owned(), "x\n".to_owned()));
     drop(first);
