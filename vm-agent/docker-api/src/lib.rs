@@ -8,8 +8,10 @@
 mod containers;
 mod detached;
 mod error;
+mod exec;
 mod filters;
 mod front;
+mod hijack;
 mod images;
 mod moment;
 mod networks;
@@ -26,12 +28,13 @@ use berth_engine::Engine;
 
 /// Every route of the API, with and without a version in front of its path.
 ///
-/// Serve it over HTTP/1.1 with upgrades enabled: attaching to a container needs one.
+/// Serve it over HTTP/1.1 with upgrades enabled: attaching to a container or an exec needs one.
 pub fn router(engine: Engine) -> Router {
     let routes = Router::new()
         .merge(system::routes())
         .merge(images::routes())
         .merge(containers::routes())
+        .merge(exec::routes())
         .merge(volumes::routes())
         .merge(networks::routes())
         .fallback(front::not_found)

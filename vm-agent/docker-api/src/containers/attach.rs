@@ -1,28 +1,19 @@
-//! `POST /containers/{name}/attach`: the connection stops being HTTP and carries the container's output.
+//! `POST /containers/{name}/attach`: the connection stops being HTTP and carries the container's standard streams; and
+//! `resize`, for its terminal.
 
-use super::logs;
 use crate::{
     error::{ApiError, Reply},
+    hijack::{self, Connection},
     query::Query,
     version::ApiVersion,
-    wire::{RAW_STREAM, lines, output_type},
+    wire::output_type,
 };
 use axum::{
     extract::{Path, Request, State},
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
-use berth_engine::{
-    Engine,
-    log::{AttachOptions, Attachment},
-};
-use futures_util::StreamExt;
-use http::{StatusCode, header};
-use hyper::{
-    ext::ReasonPhrase,
-    upgrade::{OnUpgrade, Upgraded},
-};
-use hyper_util::rt::TokioIo;
-use tokio::io::{self, AsyncWriteExt};
+use berth_engine::{Engine, attach::AttachOptions};
+use http::StatusCode;
 
 pub(super) async fn post(
     State(engine): State<Engine>,
@@ -32,62 +23,34 @@ pub(super) async fn post(
     mut request: Request,
 ) -> Reply {
     let options = AttachOptions {
+        stdin: query.on("stdin"),
         stdout: query.on("stdout"),
         stderr: query.on("stderr"),
         logs: query.on("logs"),
         stream: query.on("stream"),
+        detach_keys: query.get("detachKeys").map(str::to_owned),
     };
-    let upgrade = request.headers().contains_key(header::UPGRADE);
     // The attachment is in place before the answer's head: what the container writes from here on is not missed.
     let attachment = engine.attach_container(&name, options).await?;
-    if !upgrade {
-        // A client that does not ask for an upgrade reads the output as the answer's body.
-        return Ok(lines::reply(RAW_STREAM, logs::encoded(attachment.output, attachment.tty)));
-    }
-    let Some(connection) = request.extensions_mut().remove::<OnUpgrade>() else {
-        return Err(ApiError::bad_request(format!("error attaching to container {name}, hijack connection missing")));
-    };
-    let kind = output_type(version, attachment.tty);
-    tokio::spawn(async move {
-        match connection.await {
-            Ok(connection) => carry(connection, attachment).await,
-            Err(error) => tracing::debug!("a client left before its attachment began: {error}"),
-        }
-    });
-    Ok(upgraded(kind))
+    let Some(connection) = Connection::take(&mut request) else { return Ok(hijack::body(attachment)) };
+    let tty = attachment.tty;
+    Ok(connection.hand_over(output_type(version, tty), tty, async move { Ok(attachment) }))
 }
 
-fn upgraded(kind: &'static str) -> Response {
-    let headers = [(header::CONTENT_TYPE, kind), (header::CONNECTION, "Upgrade"), (header::UPGRADE, "tcp")];
-    let mut response = (StatusCode::SWITCHING_PROTOCOLS, headers).into_response();
-    response.extensions_mut().insert(ReasonPhrase::from_static(b"UPGRADED"));
-    response
+pub(super) async fn resize(State(engine): State<Engine>, Path(name): Path<String>, query: Query) -> Reply {
+    let (rows, columns) = size(&query)?;
+    engine.resize_container(&name, rows, columns).await?;
+    Ok(StatusCode::OK.into_response())
 }
 
-/// Output until the container ends or the client cannot be written to. What the client sends is read and dropped:
-/// containers have no standard input yet, and a client that is not read from would block.
-async fn carry(connection: Upgraded, attachment: Attachment) {
-    let (mut from_client, mut to_client) = io::split(TokioIo::new(connection));
-    let output = async move {
-        let mut output = std::pin::pin!(logs::encoded(attachment.output, attachment.tty));
-        while let Some(bytes) = output.next().await {
-            to_client.write_all(&bytes).await?;
-            to_client.flush().await?;
-        }
-        to_client.shutdown().await
+/// `h` and `w`, cells.
+///
+/// # Errors
+/// When one is missing or no number.
+pub(crate) fn size(query: &Query) -> Reply<(u16, u16)> {
+    let cells = |key: &str, what: &str| {
+        let text = query.get(key).unwrap_or_default();
+        text.parse().map_err(|_| ApiError::bad_request(format!("invalid resize {what} {text:?}: it is not a number")))
     };
-    let input = async move {
-        let ended = io::copy(&mut from_client, &mut io::sink()).await;
-        tracing::trace!(?ended, "an attached client sends no more");
-        // A client that sends no more may still read.
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        ended = output => {
-            if let Err(error) = ended {
-                tracing::debug!("an attached client left: {error}");
-            }
-        }
-        () = input => {}
-    }
+    Ok((cells("h", "height")?, cells("w", "width")?))
 }

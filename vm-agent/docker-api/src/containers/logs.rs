@@ -29,7 +29,7 @@ pub(super) async fn get(
 
 /// Output as bytes on the wire. The stream ends where reading the output fails: its headers are gone, and words of
 /// ours among the container's would be taken for its own.
-pub(super) fn encoded(output: LogStream, tty: bool) -> impl Stream<Item = Bytes> + Send + 'static {
+pub(crate) fn encoded(output: LogStream, tty: bool) -> impl Stream<Item = Bytes> + Send + 'static {
     output
         .take_while(|piece| {
             if let Err(error) = piece {

@@ -1,13 +1,13 @@
 //! Containers.
 
 mod archive;
-mod attach;
+pub(crate) mod attach;
 mod commit;
 mod create;
 mod inspect;
 mod lifecycle;
 mod list;
-mod logs;
+pub(crate) mod logs;
 mod mount_point;
 mod network;
 mod prune;
@@ -16,6 +16,8 @@ mod stats;
 mod top;
 mod update;
 mod wait;
+
+pub(crate) use create::Words;
 
 use axum::{
     Router,
@@ -47,4 +49,6 @@ pub(crate) fn routes() -> Router<Engine> {
         .route("/containers/{name}/changes", get(archive::changes))
         .route("/commit", post(commit::post))
         .route("/containers/{name}/attach", post(attach::post))
+        .route("/containers/{name}/resize", post(attach::resize))
+        .route("/containers/{name}/exec", post(crate::exec::create))
 }

@@ -37,7 +37,7 @@ pub(in crate::containers) struct ConfigIn {
 /// A list of words, or the one word that old clients write.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a list of strings, or a string")]
-pub(super) enum Words {
+pub(crate) enum Words {
     /// One.
     One(String),
     /// Any number.

@@ -20,6 +20,7 @@ use crate::{
 };
 use axum::extract::State;
 use berth_engine::{Engine, container::CreateContainer};
+pub(crate) use config::Words;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 

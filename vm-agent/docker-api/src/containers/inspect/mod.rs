@@ -139,7 +139,7 @@ impl Details {
             mount_label: "",
             process_label: "",
             app_armor_profile: "",
-            exec_ids: None,
+            exec_ids: Some(container.execs).filter(|ids| !ids.is_empty()),
             host_config: container.host.into(),
             graph_driver: GraphDriver { name: container.storage_driver, data: container.storage },
             mounts: container.mounts.into_iter().map(MountPointOut::from).collect(),

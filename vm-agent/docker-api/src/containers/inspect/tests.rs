@@ -70,6 +70,7 @@ fn container() -> ContainerDetails {
             rw: true,
             propagation: String::new(),
         }],
+        execs: vec![],
         network: NetworkSettings {
             sandbox_id: "12".repeat(32),
             sandbox_key: "/run/berth/netns/ab".into(),
