@@ -171,7 +171,7 @@ fn input_and_logs_outlive_the_engine() {
         let id_file = std::env::temp_dir().join(format!("berth-exec-{}", std::process::id()));
         let exec = std::fs::read_to_string(&id_file).unwrap();
         std::fs::remove_file(id_file).unwrap();
-        assert_eq!(engine.inspect_container("box").await.unwrap().execs, [exec.clone()]);
+        assert_eq!(engine.inspect_container("box").await.unwrap().execs, vec![exec.clone()]);
         assert!(engine.inspect_exec(&exec).unwrap().running);
         let mut attached = engine.attach_container("box", everything()).await.unwrap();
         attached.input.write(b"two\n").await;
@@ -246,7 +246,7 @@ fn an_exec_is_talked_to_and_its_end_known_with_its_last_byte() {
         let engine = running(&ground, |_| {}).await;
         let config = ExecConfig { attach_stdin: true, ..command("cat; exit 6") };
         let (id, mut attached) = begin(&engine, config).await;
-        assert_eq!(engine.inspect_container("box").await.unwrap().execs, [id.clone()]);
+        assert_eq!(engine.inspect_container("box").await.unwrap().execs, vec![id.clone()]);
         let typing = tokio::spawn(async move {
             for _ in 0..100 {
                 attached.input.write(&[b'y'; 20_000]).await;
