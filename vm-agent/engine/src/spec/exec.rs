@@ -1,7 +1,11 @@
 //! The process of an exec: the container's own, with what was asked.
 
 use super::{ResolvedUser, capabilities, environment};
-use crate::{Error, Result, container::Definition, exec::ExecConfig};
+use crate::{
+    Error, Result,
+    container::{Definition, HostConfig},
+    exec::ExecConfig,
+};
 use serde_json::{Value, json};
 
 /// The section `process` for an exec, from the one that the container was started with.
@@ -35,7 +39,7 @@ pub(crate) fn exec_process(
         None => drop(process.as_object_mut().and_then(|process| process.remove("consoleSize"))),
     }
     if exec.privileged {
-        let all = capabilities::of(&["ALL".to_owned()], &[])?;
+        let all = capabilities::of(&HostConfig { privileged: true, ..HostConfig::default() })?;
         process["capabilities"] = json!({ "bounding": all, "effective": all, "permitted": all });
     }
     Ok(process)
