@@ -17,6 +17,7 @@ impl RunRequest {
         Ok(ContainerCreateBody {
             image: Some(self.image.clone()),
             hostname: self.hostname.clone(),
+            domainname: self.isolation.domainname.clone(),
             user: self.user.clone(),
             env: some(self.env.clone()),
             cmd: some(self.command.clone()),
@@ -51,7 +52,7 @@ impl RunRequest {
                 host_port: spec.host_port.map(|port| port.to_string()),
             });
         }
-        Ok(HostConfig {
+        let mut host = HostConfig {
             port_bindings: (!bindings.is_empty()).then_some(bindings),
             publish_all_ports: Some(self.publish_all),
             binds: some(self.binds()?),
@@ -62,7 +63,12 @@ impl RunRequest {
             memory: self.memory,
             nano_cpus: self.nano_cpus,
             ..Default::default()
-        })
+        };
+        self.isolation.enter(&mut host);
+        if let Some(mount) = self.isolation.mounts.iter().find(|m| m.kind == "bind" && !is_machines(&m.source)) {
+            return Err(not_shared(&mount.source, &mount.target));
+        }
+        Ok(host)
     }
 
     fn anonymous_volumes(&self) -> Vec<String> {
@@ -78,11 +84,20 @@ impl RunRequest {
                 VolumeSource::Named(name) => {
                     binds.push(format!("{name}:{}{}", spec.target, if spec.read_only { ":ro" } else { "" }));
                 }
+                VolumeSource::HostPath(path) if is_machines(path) => {
+                    binds.push(format!("{path}:{}{}", spec.target, if spec.read_only { ":ro" } else { "" }));
+                }
                 VolumeSource::HostPath(path) => return Err(not_shared(path, &spec.target)),
             }
         }
         Ok(binds)
     }
+}
+
+/// The kernel's filesystems are the machine's, as with every docker that runs in a machine of its own.
+fn is_machines(path: &str) -> bool {
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    ["/dev", "/proc", "/sys"].into_iter().any(below) && !path.split('/').any(|part| part == "..")
 }
 
 /// The engine would take the path for one of the guest's own, so it must not get that far.
@@ -117,7 +132,10 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{publish, volume};
+    use super::super::{
+        isolation::{self, Isolation},
+        publish, volume,
+    };
     use super::*;
 
     #[test]
@@ -145,5 +163,36 @@ mod tests {
         let problem = request.body().unwrap_err().problem();
         assert_eq!(problem.code, Code::InvalidArgument);
         assert!(problem.hint.unwrap().contains("-v data:/x"));
+    }
+
+    #[test]
+    fn what_a_container_is_given_is_in_the_body_as_docker_sends_it() {
+        let isolation = Isolation {
+            privileged: true,
+            init: Some(true),
+            ipc: Some("shareable".into()),
+            open_system_paths: true,
+            devices: vec![isolation::device("/dev/kmsg:/dev/k:r").unwrap()],
+            mounts: vec![isolation::mount("type=bind,src=/proc,dst=/p,ro,bind-recursive=readonly").unwrap()],
+            ulimits: vec![isolation::ulimit("nofile=10:20").unwrap()],
+            tmpfs: vec![("/t".into(), "size=1m".into())],
+            ..Isolation::default()
+        };
+        let request =
+            RunRequest { isolation, volumes: vec![volume::parse("/sys:/s:ro").unwrap()], ..Default::default() };
+        let host = serde_json::to_value(request.body().unwrap()).unwrap()["HostConfig"].clone();
+        assert_eq!(
+            (&host["Privileged"], &host["Init"], &host["IpcMode"]),
+            (&true.into(), &true.into(), &"shareable".into())
+        );
+        assert_eq!((&host["MaskedPaths"], &host["Binds"][0]), (&serde_json::json!([]), &"/sys:/s:ro".into()));
+        assert_eq!(host["Devices"][0]["CgroupPermissions"], "r");
+        assert_eq!((&host["Ulimits"][0]["Hard"], &host["Tmpfs"]["/t"]), (&20.into(), &"size=1m".into()));
+        let mount = &host["Mounts"][0];
+        assert_eq!((&mount["Type"], &mount["ReadOnly"]), (&"bind".into(), &true.into()));
+        assert_eq!(mount["BindOptions"]["ReadOnlyForceRecursive"], true);
+        let shared = isolation::mount("type=bind,src=/home,dst=/p").unwrap();
+        let isolation = Isolation { mounts: vec![shared], ..Isolation::default() };
+        assert!(RunRequest { isolation, ..Default::default() }.body().is_err());
     }
 }

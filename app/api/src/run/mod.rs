@@ -1,6 +1,7 @@
 //! What `run` and `create` take: docker's options as data, parsed by pure functions that a CLI and a form share.
 
 pub mod environment;
+pub mod isolation;
 pub mod publish;
 pub mod quantity;
 pub mod restart;
@@ -61,4 +62,8 @@ pub struct RunRequest {
     pub interactive: bool,
     /// Remove it when it ends.
     pub auto_remove: bool,
+    /// What it is kept from and what it is given; the window asks for docker's defaults.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub isolation: isolation::Isolation,
 }

@@ -1,6 +1,7 @@
 //! What may be typed. Verbs and options are docker's.
 
 mod change;
+mod isolation;
 mod observe;
 mod run;
 

@@ -1,5 +1,6 @@
 //! Options of `run` and `create`, and the request they make.
 
+use super::isolation::IsolationOptions;
 use crate::failure::{Failure, invalid, io};
 use berth_api::run::{PublishSpec, RunRequest, environment, publish, quantity, restart, volume};
 use clap::Args;
@@ -81,6 +82,8 @@ pub(crate) struct CreateOptions {
     /// Do not show the progress of a pull
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    isolation: IsolationOptions,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
     help: Option<bool>,
@@ -122,6 +125,7 @@ impl CreateOptions {
             tty: self.tty,
             interactive: self.interactive,
             auto_remove: self.rm,
+            isolation: self.isolation.read()?,
         })
     }
 
@@ -144,7 +148,7 @@ impl CreateOptions {
 }
 
 /// Parses every value of an option; the error names the option as docker's does.
-fn each<T>(
+pub(super) fn each<T>(
     values: &[String],
     option: &str,
     parse: impl Fn(&str) -> Result<T, berth_api::Error>,
@@ -203,6 +207,41 @@ mod tests {
         assert_eq!(request.publish[0].host_port, Some(8080));
         assert_eq!(request.env, ["A=1"]);
         assert!(request.auto_remove);
+    }
+
+    #[test]
+    fn options_of_isolation_are_dockers() {
+        let folder = tempfile::tempdir().unwrap();
+        let profile = folder.path().join("profile.json");
+        std::fs::write(&profile, "{ \"defaultAction\": \"SCMP_ACT_ALLOW\" }").unwrap();
+        let seccomp = format!("seccomp={}", profile.display());
+        let given = request(&[
+            "--privileged",
+            "--init",
+            "--pid",
+            "container:db",
+            "--security-opt",
+            &seccomp,
+            "--device",
+            "/dev/fuse:r",
+            "--oom-score-adj",
+            "-500",
+            "--dns-opt",
+            "ndots:2",
+            "--mount",
+            "type=tmpfs,target=/t",
+            "nginx",
+            "--privileged",
+        ])
+        .unwrap();
+        assert_eq!(given.command, ["--privileged"], "what follows the image is the command's");
+        let isolation = given.isolation;
+        assert!(isolation.privileged && isolation.init == Some(true));
+        assert_eq!(isolation.security_opt, ["seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}"]);
+        assert_eq!((isolation.devices[0].permissions.as_str(), isolation.oom_score_adj), ("r", Some(-500)));
+        assert_eq!((isolation.mounts[0].kind.as_str(), isolation.dns_options), ("tmpfs", vec!["ndots:2".to_owned()]));
+        let Err(Failure::Problem(problem)) = request(&["--pid", "mine", "nginx"]) else { panic!("accepted") };
+        assert_eq!(problem.message, "--pid: invalid PID mode");
     }
 
     #[test]
