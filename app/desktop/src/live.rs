@@ -1,15 +1,21 @@
 //! What changes is told to the window as it happens; the window never polls.
 
 use crate::tray::Tray;
-use berth_api::{Client, Error, MachineState, MachineStatus, Problem};
+use berth_api::{Client, Error, MachineState, MachineStatus, Problem, client::EventQuery};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde::{Deserialize, Serialize};
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tauri::{AppHandle, Manager as _};
 use tokio::task::JoinSet;
 
 /// How soon a lost berthd or engine is looked for again.
 const RETRY: Duration = Duration::from_millis(300);
+/// The list is read about when the stream of events opens: what happened a little earlier is asked for too, so that
+/// nothing falls between the two. Seconds.
+const OVERLAP: u64 = 2;
 /// Events closer together than this are told as one: a project of 50 containers must not list 50 times.
 const GATHER: Duration = Duration::from_millis(40);
 
@@ -68,7 +74,8 @@ async fn machine(
 /// Tells of every change to containers; after a break of the stream, once to make up for what was missed.
 async fn containers(app: AppHandle, client: Client) {
     loop {
-        if let Ok(events) = client.engine_events() {
+        let query = EventQuery { since: earlier(), ..EventQuery::default() };
+        if let Ok(events) = client.engine_events(&query) {
             let mut events = pin!(events);
             emit(&app, ContainersChanged);
             while let Some(Ok(_)) = events.next().await {
@@ -79,6 +86,12 @@ async fn containers(app: AppHandle, client: Client) {
         }
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// [`OVERLAP`] ago, seconds since the Unix epoch.
+fn earlier() -> Option<i64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(now.as_secs().saturating_sub(OVERLAP)).ok()
 }
 
 fn tell(app: &AppHandle, status: MachineStatus) {

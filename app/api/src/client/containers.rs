@@ -9,10 +9,9 @@ use crate::{
 use ::http::Method;
 use bollard::{
     container::LogOutput,
-    models::EventMessage,
     query_parameters::{
-        AttachContainerOptions, CreateContainerOptions, EventsOptions, KillContainerOptions, ListContainersOptions,
-        LogsOptions, RemoveContainerOptions, ResizeContainerTTYOptions, RestartContainerOptions, StartContainerOptions,
+        AttachContainerOptions, CreateContainerOptions, KillContainerOptions, ListContainersOptions, LogsOptions,
+        RemoveContainerOptions, ResizeContainerTTYOptions, RestartContainerOptions, StartContainerOptions,
         StopContainerOptions,
     },
 };
@@ -208,14 +207,6 @@ impl Client {
     /// Those of every request.
     pub async fn inspect_container(&self, name: &str) -> Result<serde_json::Value, Error> {
         http::json(&self.home, Method::GET, &format!("/containers/{}/json", segment("container", name)?)).await
-    }
-
-    /// What happens to containers, images and volumes from now on.
-    ///
-    /// # Errors
-    /// Those of every request, as the stream's first item.
-    pub fn engine_events(&self) -> Result<impl Stream<Item = Result<EventMessage, Error>> + Send + use<>, Error> {
-        Ok(self.docker()?.events(None::<EventsOptions>).map_err(Error::from))
     }
 }
 

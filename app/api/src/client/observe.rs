@@ -60,7 +60,7 @@ impl Client {
     ///
     /// # Errors
     /// Those of every request, as the stream's first item.
-    pub fn engine_events_of(
+    pub fn engine_events(
         &self,
         query: &EventQuery,
     ) -> Result<impl Stream<Item = Result<EventMessage, Error>> + Send + use<>, Error> {

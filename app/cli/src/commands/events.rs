@@ -26,7 +26,7 @@ pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
         Some(text) => Some(Template::parse(text)?),
     };
     super::must_run(client).await?;
-    let mut events = pin!(client.engine_events_of(&query)?);
+    let mut events = pin!(client.engine_events(&query)?);
     let mut out = std::io::stdout();
     while let Some(event) = events.next().await {
         let event = serde_json::to_value(event?).map_err(|error| invalid(error.to_string()))?;
