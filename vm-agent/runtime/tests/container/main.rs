@@ -5,6 +5,7 @@
 
 mod attacks;
 mod cgroups;
+mod conformance;
 mod exec;
 mod fixture;
 mod identity;
