@@ -63,3 +63,18 @@ fn a_program_that_is_not_there_has_a_shells_exit_code() {
     assert_eq!(missing("nope"), (127, "docker-init: exec nope failed: no such file or directory\n".to_owned()));
     assert_eq!(missing("/etc"), (126, "docker-init: exec /etc failed: permission denied\n".to_owned()));
 }
+
+/// CVE-2019-5736 by way of the init, which is the runtime's own file.
+#[test]
+fn its_file_cannot_be_overwritten_from_the_container() {
+    let runtime = Path::new(env!("CARGO_BIN_EXE_berth-runtime"));
+    let before = std::fs::read(runtime).unwrap();
+    let script = "exec 9< /proc/1/exe; for file in /proc/1/exe /proc/self/fd/9 /sbin/docker-init; do
+            (echo overwritten > $file) 2>&1; done
+        mount -o remount,rw,bind /sbin/docker-init 2>&1; rm /sbin/docker-init 2>&1";
+    let ended = with_init(script).run();
+    assert_eq!(ended.stdout.matches("Read-only file system").count(), 3, "{}", ended.stdout);
+    assert!(ended.stdout.contains("permission denied") || ended.stdout.contains("not permitted"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("busy"), "a mount point stays: {}", ended.stdout);
+    assert!(std::fs::read(runtime).unwrap() == before, "the runtime was overwritten");
+}
