@@ -116,3 +116,102 @@ fn refuse(asked: &[(&str, bool)]) -> Result<(), Failure> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seccomp;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    fn load(config: &[u8]) -> Result<Bundle, Failure> {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::write(place.path().join("config.json"), config).unwrap();
+        Bundle::load(place.path())
+    }
+
+    fn good() -> Value {
+        json!({
+            "ociVersion": "1.2.0",
+            "process": {
+                "user": { "uid": 0, "gid": 0 }, "args": ["sh"], "env": ["A=1"], "cwd": "/",
+                "rlimits": [{ "type": "RLIMIT_NOFILE", "soft": 1, "hard": 2 }],
+                "capabilities": { "bounding": ["CAP_CHOWN"] }
+            },
+            "root": { "path": "rootfs" },
+            "mounts": [{ "destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid"] }],
+            "linux": {
+                "namespaces": [{ "type": "mount" }, { "type": "network" }],
+                "sysctl": { "net.ipv4.ip_forward": "1" },
+                "resources": { "devices": [{ "allow": false, "access": "rwm" }] },
+                "seccomp": { "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
+                    { "names": ["read"], "action": "SCMP_ACT_ERRNO", "args": [{ "index": 0, "value": 1, "op": "SCMP_CMP_EQ" }] }
+                ] }
+            }
+        })
+    }
+
+    /// All places of a document, as JSON pointers.
+    fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+        all.push(at.to_owned());
+        match value {
+            Value::Object(map) => map.iter().for_each(|(key, value)| places(value, &format!("{at}/{key}"), all)),
+            Value::Array(list) => {
+                list.iter().enumerate().for_each(|(index, value)| places(value, &format!("{at}/{index}"), all));
+            }
+            _ => {}
+        }
+    }
+
+    fn anything() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+            Just(json!([])),
+            Just(json!({})),
+            Just(json!([null, 1, "x", {}])),
+        ]
+    }
+
+    #[test]
+    fn what_is_not_supported_is_refused_by_its_name() {
+        load(good().to_string().as_bytes()).unwrap().namespaces().unwrap();
+        let mut config = good();
+        config["linux"]["timeOffsets"] = json!({ "monotonic": { "secs": 1, "nanosecs": 0 } });
+        let said = load(config.to_string().as_bytes()).unwrap_err().message;
+        assert_eq!(said, "linux.timeOffsets is not supported; remove it from config.json");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_configuration_with_anything_anywhere_gets_an_answer(
+            changes in proptest::collection::vec((any::<prop::sample::Index>(), anything()), 1..4),
+        ) {
+            let mut config = good();
+            for (index, value) in changes {
+                let mut all = Vec::new();
+                places(&config, "", &mut all);
+                if let Some(place) = config.pointer_mut(&all[index.index(all.len())]) {
+                    *place = value;
+                }
+            }
+            if let Ok(bundle) = load(config.to_string().as_bytes()) {
+                prop_assert!(bundle.process().is_ok() && bundle.linux().is_ok());
+                drop(bundle.namespaces());
+                if let Some(profile) = bundle.linux().unwrap().seccomp() {
+                    drop(seccomp::compile(profile));
+                }
+            }
+        }
+
+        #[test]
+        fn bytes_that_are_no_configuration_are_refused(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert!(load(&bytes).is_err());
+        }
+    }
+}
