@@ -3,7 +3,7 @@
 use crate::tree::{root, sources};
 
 /// Sources that may say `cfg(target_os)`, `cfg(unix)` or `cfg(windows)`: adapters, the platform module of the host, and
-/// where the client finds its local socket and starts the daemon.
+/// where the client finds its local socket, starts the daemon, and handles signals and the terminal.
 const MAY_ASK: &[&str] = &[
     "app/machine-qemu/",
     "app/host/src/platform/",
@@ -11,6 +11,7 @@ const MAY_ASK: &[&str] = &[
     "app/api/src/daemon.rs",
     "app/api/src/home.rs",
     "app/cli/src/signals.rs",
+    "app/cli/src/terminal/",
     "app/desktop/build.rs",
 ];
 

@@ -6,6 +6,7 @@ mod commands;
 mod failure;
 mod render;
 mod signals;
+mod terminal;
 
 use arguments::Cli;
 use clap::Parser;

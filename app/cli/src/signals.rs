@@ -30,3 +30,32 @@ pub(crate) fn arriving() -> mpsc::UnboundedReceiver<&'static str> {
     tokio::spawn(async move { while tokio::signal::ctrl_c().await.is_ok() && sender.send("INT").is_ok() {} });
     receiver
 }
+
+/// Tells when the terminal's size may have changed.
+#[cfg(unix)]
+pub(crate) fn resized() -> mpsc::UnboundedReceiver<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (sender, receiver) = mpsc::unbounded_channel();
+    if let Ok(mut stream) = signal(SignalKind::window_change()) {
+        tokio::spawn(async move { while stream.recv().await.is_some() && sender.send(()).is_ok() {} });
+    }
+    receiver
+}
+
+/// Tells when the terminal's size may have changed. There is no signal for that: it is looked at, as docker does.
+#[cfg(windows)]
+pub(crate) fn resized() -> mpsc::UnboundedReceiver<()> {
+    const LOOK: std::time::Duration = std::time::Duration::from_millis(250);
+    let (sender, receiver) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        let mut last = crate::terminal::size();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = crate::terminal::size();
+            if now != std::mem::replace(&mut last, now) && sender.send(()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}

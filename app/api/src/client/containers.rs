@@ -10,25 +10,15 @@ use ::http::Method;
 use bollard::{
     container::LogOutput,
     query_parameters::{
-        AttachContainerOptions, CreateContainerOptions, KillContainerOptions, ListContainersOptions, LogsOptions,
-        RemoveContainerOptions, ResizeContainerTTYOptions, RestartContainerOptions, StartContainerOptions,
-        StopContainerOptions,
+        CreateContainerOptions, KillContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions,
+        RestartContainerOptions, StartContainerOptions, StopContainerOptions,
     },
 };
 use futures_util::{Stream, StreamExt, TryStreamExt};
 use std::pin::Pin;
-use tokio::io::AsyncWrite;
 
 /// A stream of a container's output.
 pub type Output = Pin<Box<dyn Stream<Item = Result<LogChunk, Error>> + Send>>;
-
-/// Both ends of a container's standard streams.
-pub struct Attached {
-    /// What it writes.
-    pub output: Output,
-    /// What it reads; shutting it down is its end of file.
-    pub input: Pin<Box<dyn AsyncWrite + Send>>,
-}
 
 /// A wait that has begun.
 pub struct Waiting(::http::Response<hyper::body::Incoming>);
@@ -178,27 +168,6 @@ impl Client {
             ..Default::default()
         };
         Ok(Box::pin(self.docker()?.logs(&name, Some(options)).map(chunk)))
-    }
-
-    /// Attaches to a container's standard streams; to lose nothing, before it is started.
-    ///
-    /// # Errors
-    /// Those of every request.
-    pub async fn attach(&self, name: &str, stdin: bool) -> Result<Attached, Error> {
-        let name = segment("container", name)?;
-        let options = AttachContainerOptions { stream: true, stdin, stdout: true, stderr: true, ..Default::default() };
-        let attached = self.docker()?.attach_container(&name, Some(options)).await?;
-        Ok(Attached { output: Box::pin(attached.output.map(chunk)), input: attached.input })
-    }
-
-    /// Tells a container's terminal its size.
-    ///
-    /// # Errors
-    /// Those of every request.
-    pub async fn resize(&self, name: &str, columns: u16, rows: u16) -> Result<(), Error> {
-        let name = segment("container", name)?;
-        let options = ResizeContainerTTYOptions { h: rows.into(), w: columns.into() };
-        Ok(self.docker()?.resize_container_tty(&name, options).await?)
     }
 
     /// Everything the engine knows of a container, field by field as it said it.

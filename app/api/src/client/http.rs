@@ -8,8 +8,8 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Empty};
-use hyper::body::Incoming;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::{body::Incoming, upgrade::Upgraded};
 use hyper_util::rt::TokioIo;
 
 /// The largest answer that is read whole, bytes.
@@ -35,6 +35,75 @@ pub(crate) async fn send(home: &BerthHome, method: Method, path: &str) -> Result
         return Ok(response);
     }
     Err(failure(response).await)
+}
+
+/// A connection that has stopped being HTTP.
+pub(crate) type Hijacked = TokioIo<Upgraded>;
+
+/// Asks for something whose answer is the connection itself.
+pub(crate) async fn hijack(home: &BerthHome, path: &str, body: Option<String>) -> Result<Hijacked, Error> {
+    let upgrade = [("connection", "Upgrade"), ("upgrade", "tcp")];
+    let response = exchange(home, path, body, &upgrade).await?;
+    if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
+        return Err(failure(response).await);
+    }
+    let upgraded = hyper::upgrade::on(response).await.map_err(|error| Error::Broken(chain(&error)))?;
+    Ok(TokioIo::new(upgraded))
+}
+
+/// Sends a JSON document and reads the JSON answer.
+pub(crate) async fn post<B: serde::Serialize + Sync, T: serde::de::DeserializeOwned>(
+    home: &BerthHome,
+    path: &str,
+    document: &B,
+) -> Result<T, Error> {
+    let bytes = post_document(home, path, document).await?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Broken(format!("{path} was answered with {error}")))
+}
+
+/// Sends a JSON document; the answer says nothing.
+pub(crate) async fn post_for_nothing<B: serde::Serialize + Sync>(
+    home: &BerthHome,
+    path: &str,
+    document: &B,
+) -> Result<(), Error> {
+    post_document(home, path, document).await.map(drop)
+}
+
+async fn post_document<B: serde::Serialize + Sync>(home: &BerthHome, path: &str, document: &B) -> Result<Bytes, Error> {
+    let text = serde_json::to_string(document).map_err(|error| Error::Invalid(error.to_string()))?;
+    let response = exchange(home, path, Some(text), &[]).await?;
+    if response.status().is_success() { body(response).await } else { Err(failure(response).await) }
+}
+
+/// A POST on a connection of its own; the answer whatever its status.
+async fn exchange(
+    home: &BerthHome,
+    path: &str,
+    body: Option<String>,
+    headers: &[(&str, &str)],
+) -> Result<Response<Incoming>, Error> {
+    let stream = local::connect(home).await?;
+    let broken = |error: hyper::Error| Error::Broken(chain(&error));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // It ends with the answer's body, or goes on as what the answer hands over.
+    tokio::spawn(connection.with_upgrades());
+    let mut request = Request::builder().method(Method::POST).uri(path).header(http::header::HOST, "berth");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    if body.is_some() {
+        request = request.header(http::header::CONTENT_TYPE, "application/json");
+    }
+    let body = Full::new(Bytes::from(body.unwrap_or_default()));
+    let request = request.body(body).map_err(|error| Error::Invalid(error.to_string()))?;
+    sender.send_request(request).await.map_err(broken)
+}
+
+/// A value as part of a query.
+pub(crate) fn query_value(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// The status of `GET /` on a port of this host's loopback.

@@ -6,12 +6,14 @@ mod images;
 mod limits;
 mod machine;
 mod observe;
+mod streams;
 mod volumes;
 
-pub use containers::{Attached, Output, Waiting};
+pub use containers::{Output, Waiting};
 pub(crate) use http::probe_page;
 pub use images::Removed;
 pub use observe::{EventQuery, Filters};
+pub use streams::{AttachOptions, Attached, ExecRequest};
 
 use crate::{
     error::Error,

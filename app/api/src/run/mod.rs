@@ -60,6 +60,8 @@ pub struct RunRequest {
     pub tty: bool,
     /// Keep its standard input open.
     pub interactive: bool,
+    /// Nobody is attached at its start: its input is not that of one client alone.
+    pub detached: bool,
     /// Remove it when it ends.
     pub auto_remove: bool,
     /// What it is kept from and what it is given; the window asks for docker's defaults.

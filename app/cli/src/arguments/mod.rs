@@ -1,11 +1,13 @@
 //! What may be typed. Verbs and options are docker's.
 
 mod change;
+mod exec;
 mod isolation;
 mod observe;
 mod run;
 
 pub(crate) use change::{ContainerVerb, Update};
+pub(crate) use exec::{Attach, Exec};
 pub(crate) use observe::{Events, Port, Ps, Stats, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
@@ -42,6 +44,10 @@ pub(crate) enum Command {
     Run(Run),
     /// Create a container without starting it
     Create(CreateOptions),
+    /// Execute a command in a running container
+    Exec(Exec),
+    /// Attach to the standard streams of a running container
+    Attach(Attach),
     /// List containers
     Ps(Ps),
     /// Start containers

@@ -12,6 +12,12 @@ pub(crate) struct Run {
     /// Run it in the background and print its id
     #[arg(short, long)]
     pub(crate) detach: bool,
+    /// The keys that leave its terminal, such as ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) detach_keys: Option<String>,
+    /// Pass signals on to it
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) sig_proxy: bool,
     #[command(flatten)]
     pub(crate) create: CreateOptions,
 }
@@ -98,9 +104,6 @@ impl CreateOptions {
     /// # Errors
     /// What docker would refuse, and what this engine cannot do yet.
     pub(crate) fn request(&self) -> Result<RunRequest, Failure> {
-        if self.interactive {
-            return Err(invalid("-i is not possible yet: this version of Berth gives containers no standard input"));
-        }
         let [image, command @ ..] = self.image_and_command.as_slice() else {
             return Err(invalid("an image is needed"));
         };
@@ -109,7 +112,7 @@ impl CreateOptions {
             name: self.name.clone(),
             command: command.to_vec(),
             entrypoint: self.entrypoint.clone(),
-            env: self.environment()?,
+            env: environment(&self.env_file, &self.env)?,
             publish: self.ports()?,
             publish_all: self.publish_all,
             volumes: each(&self.volume, "-v, --volume", volume::parse)?,
@@ -124,6 +127,7 @@ impl CreateOptions {
             nano_cpus: self.cpus.as_deref().map(|text| named(text, "--cpus", quantity::nano_cpus)).transpose()?,
             tty: self.tty,
             interactive: self.interactive,
+            detached: false,
             auto_remove: self.rm,
             isolation: self.isolation.read()?,
         })
@@ -132,19 +136,22 @@ impl CreateOptions {
     fn ports(&self) -> Result<Vec<PublishSpec>, Failure> {
         Ok(each(&self.publish, "-p, --publish", publish::parse)?.into_iter().flatten().collect())
     }
+}
 
-    /// Files first, so that `-e` wins.
-    fn environment(&self) -> Result<Vec<String>, Failure> {
-        let own = |key: &str| std::env::var(key).ok();
-        let mut all = Vec::new();
-        for path in &self.env_file {
-            let name = path.display().to_string();
-            let content = std::fs::read_to_string(path).map_err(io(format!("open {name}")))?;
-            all.extend(environment::file(&name, &content, own)?);
-        }
-        all.extend(each(&self.env, "-e, --env", |text| environment::variable(text, own))?.into_iter().flatten());
-        Ok(all)
+/// The variables of `--env-file` and `-e`. Files first, so that `-e` wins.
+///
+/// # Errors
+/// What docker would refuse.
+pub(super) fn environment(files: &[PathBuf], variables: &[String]) -> Result<Vec<String>, Failure> {
+    let own = |key: &str| std::env::var(key).ok();
+    let mut all = Vec::new();
+    for path in files {
+        let name = path.display().to_string();
+        let content = std::fs::read_to_string(path).map_err(io(format!("open {name}")))?;
+        all.extend(environment::file(&name, &content, own)?);
     }
+    all.extend(each(variables, "-e, --env", |text| environment::variable(text, own))?.into_iter().flatten());
+    Ok(all)
 }
 
 /// Parses every value of an option; the error names the option as docker's does.

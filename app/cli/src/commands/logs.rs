@@ -23,7 +23,7 @@ pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
 async fn container(client: &Client, name: &str, options: &Logs, tail: Option<u64>) -> Outcome {
     let since = options.since.as_deref().map(|text| since::parse(text, SystemTime::now())).transpose()?.unwrap_or(0);
     let options = LogOptions { follow: options.follow, tail, since, timestamps: options.timestamps };
-    super::run::copy(client.logs(name, &options)?).await?;
+    super::session::copy(client.logs(name, &options)?).await?;
     Ok(0)
 }
 

@@ -4,12 +4,14 @@ mod change;
 mod containers;
 mod context;
 mod events;
+mod exec;
 mod images;
 mod inspect;
 mod listing;
 mod logs;
 mod machine;
 mod run;
+mod session;
 mod since;
 mod stats;
 mod system;
@@ -36,6 +38,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Ports => machine::ports(&client).await,
         Command::Run(options) => run::run(&client, options).await,
         Command::Create(options) => run::create(&client, &options).await,
+        Command::Exec(options) => exec::exec(&client, options).await,
+        Command::Attach(options) => exec::attach(&client, &options).await,
         Command::Ps(options) => listing::ps(&client, &options).await,
         Command::Start(names) => containers::start(&client, &names.names).await,
         Command::Stop(options) => containers::stop(&client, &options).await,

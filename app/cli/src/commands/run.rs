@@ -1,5 +1,9 @@
 //! `run` and `create`.
 
+use super::{
+    exec,
+    session::{self, Peer},
+};
 use crate::{
     arguments::{CreateOptions, Run},
     failure::{Failure, Outcome, say},
@@ -7,13 +11,12 @@ use crate::{
     signals,
 };
 use berth_api::{
-    Client, Error, RunRequest,
-    client::Output,
+    Client, RunRequest,
+    client::AttachOptions,
     container::{RemoveOptions, WaitFor},
 };
 use futures_util::StreamExt;
-use std::{io::Write, pin::pin};
-use tokio::sync::mpsc;
+use std::pin::pin;
 
 pub(super) async fn create(client: &Client, options: &CreateOptions) -> Outcome {
     println!("{}", prepare(client, options, &options.request()?).await?);
@@ -21,7 +24,10 @@ pub(super) async fn create(client: &Client, options: &CreateOptions) -> Outcome 
 }
 
 pub(super) async fn run(client: &Client, options: Run) -> Outcome {
-    let request = options.create.request()?;
+    let mut request = options.create.request()?;
+    request.detached = options.detach;
+    let (tty, stdin) = (request.tty, request.interactive && !options.detach);
+    session::check(tty, stdin)?;
     let id = prepare(client, &options.create, &request).await?;
     if options.detach {
         start(client, &id, &request).await?;
@@ -31,19 +37,16 @@ pub(super) async fn run(client: &Client, options: Run) -> Outcome {
     // Until here a signal ends this command; from here on it is the container's.
     let mut signals = signals::arriving();
     // Output and end are waited for before the start: neither can be missed.
-    let attached = client.attach(&id, false).await?;
+    let how = AttachOptions { stdin, stdout: true, stderr: true, tty, detach_keys: options.detach_keys.clone() };
+    let attached = client.attach(&id, &how).await?;
     let until = if request.auto_remove { WaitFor::Removed } else { WaitFor::NextExit };
     let waiting = client.wait_container(&id, until).await?;
     start(client, &id, &request).await?;
-    let code = tokio::select! {
-        code = async {
-            copy(attached.output).await?;
-            waiting.exit_code().await
-        } => code?,
-        error = forward(client, &id, &mut signals) => return Err(error.into()),
+    let work = async {
+        session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
+        exec::ended(client, &id, waiting).await
     };
-    // Docker's codes are a byte; the engine sends no others.
-    Ok(u8::try_from(code & 0xff).unwrap_or(u8::MAX))
+    if options.sig_proxy && !tty { session::passing_signals(client, &id, &mut signals, work).await } else { work.await }
 }
 
 /// A container that is created; its image is pulled as asked.
@@ -79,33 +82,4 @@ async fn start(client: &Client, id: &str, request: &RunRequest) -> Result<(), Fa
         }
     }
     Err(Failure::Start(error.problem()))
-}
-
-/// Copies a container's output to this side's until it ends, byte for byte.
-pub(super) async fn copy(mut output: Output) -> Result<(), Error> {
-    while let Some(chunk) = output.next().await {
-        let chunk = chunk?;
-        let write = |mut to: Box<dyn Write>| to.write_all(&chunk.bytes).and_then(|()| to.flush());
-        let written =
-            if chunk.stderr { write(Box::new(std::io::stderr())) } else { write(Box::new(std::io::stdout())) };
-        match written {
-            Ok(()) => {}
-            // The reader has gone, as `| head` does; the container goes on.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
-            Err(source) => return Err(Error::Io { what: "write the output".into(), source }),
-        }
-    }
-    Ok(())
-}
-
-/// Passes signals on to the container, until that fails in a way that matters.
-async fn forward(client: &Client, id: &str, signals: &mut mpsc::UnboundedReceiver<&'static str>) -> Error {
-    while let Some(signal) = signals.recv().await {
-        match client.kill_container(id, signal).await {
-            // It has just ended; its exit code is on the way.
-            Ok(()) | Err(Error::Engine { status: 404 | 409, .. }) => {}
-            Err(error) => return error,
-        }
-    }
-    std::future::pending().await
 }
