@@ -52,7 +52,7 @@ pub struct ContainerConfig {
     pub stop_signal: Option<String>,
     /// Seconds until SIGKILL; negative waits for ever; `None` is 10.
     pub stop_timeout: Option<i64>,
-    /// Kept as data for now.
+    /// `None` takes the image's, and so do fields of it that are not set.
     pub healthcheck: Option<Healthcheck>,
 }
 

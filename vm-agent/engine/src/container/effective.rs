@@ -39,9 +39,18 @@ pub(crate) fn fill(mut config: ContainerConfig, image: &ContainerDefaults) -> Re
     if config.stop_signal.is_none() {
         config.stop_signal.clone_from(&image.stop_signal);
     }
-    if config.healthcheck.is_none() {
-        config.healthcheck = image.healthcheck.as_ref().map(Healthcheck::from);
-    }
+    let inherited = image.healthcheck.as_ref().map(Healthcheck::from);
+    config.healthcheck = match (config.healthcheck.take(), inherited) {
+        (Some(own), Some(image)) => Some(Healthcheck {
+            test: if own.test.is_empty() { image.test } else { own.test },
+            interval: own.interval.or(image.interval),
+            timeout: own.timeout.or(image.timeout),
+            start_period: own.start_period.or(image.start_period),
+            start_interval: own.start_interval.or(image.start_interval),
+            retries: own.retries.or(image.retries),
+        }),
+        (own, image) => own.or(image),
+    };
     let argv: Vec<String> = config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
     if argv.is_empty() {
         return Err(Error::InvalidParameter("no command specified".to_owned()));
@@ -112,6 +121,25 @@ mod tests {
         assert_eq!(runs(words(&[]), None).unwrap(), ["serve"]);
         assert_eq!(runs(words(&[""]), words(&["ls"])).unwrap(), ["ls"]);
         assert_eq!(runs(words(&[""]), None).unwrap_err().to_string(), "no command specified");
+    }
+
+    #[test]
+    fn a_health_check_is_the_images_where_the_request_says_nothing() {
+        let health = berth_image::Healthcheck {
+            test: vec!["CMD".into(), "true".into()],
+            interval: 5_000_000_000,
+            retries: 2,
+            ..Default::default()
+        };
+        let image = ContainerDefaults { cmd: words(&["x"]), healthcheck: Some(health), ..Default::default() };
+        let filled = |own: Option<Healthcheck>| {
+            fill(ContainerConfig { healthcheck: own, ..Default::default() }, &image).unwrap().0.healthcheck.unwrap()
+        };
+        assert_eq!((filled(None).test.len(), filled(None).retries), (2, Some(2)));
+        let own = filled(Some(Healthcheck { interval: Some(Duration::from_secs(1)), ..Default::default() }));
+        assert_eq!((own.test.len(), own.interval, own.retries), (2, Some(Duration::from_secs(1)), Some(2)));
+        let none = filled(Some(Healthcheck { test: vec!["NONE".into()], ..Default::default() }));
+        assert_eq!(none.test, ["NONE"]);
     }
 
     #[test]

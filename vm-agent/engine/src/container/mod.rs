@@ -21,6 +21,7 @@ pub use config::{
 };
 pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
 pub(crate) use effective::{fill as fill_from_image, ports as image_ports};
+pub(crate) use health::Schedule;
 pub use health::{Health, HealthStatus, Probe};
 pub(crate) use life::{Life, Turn, UNSEEN_EXIT};
 pub use list::{ContainerFilters, ContainerSize, ContainerSummary, ListOptions, PruneFilters, Pruned, PublishedPort};

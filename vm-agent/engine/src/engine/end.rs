@@ -24,6 +24,7 @@ impl Engine {
             let record = tokio::select! {
                 record = engine.inner.seams.runtime.wait(&bundle) => record,
                 never = engine.notice_oom(&container) => match never {},
+                never = engine.mind_health(&container) => match never {},
             };
             if record.is_none() {
                 tracing::warn!("the monitor of {} was lost; its process is killed", container.definition.short_id());

@@ -7,6 +7,7 @@ mod create;
 mod end;
 mod exec;
 mod files;
+mod health;
 mod images;
 mod inspect;
 mod list;
@@ -187,6 +188,20 @@ impl Engine {
         let mut next = (*container.now()?).clone();
         change(&mut next)?;
         self.inner.store.update_container(container.id(), &next).await?;
+        let next = Arc::new(next);
+        container.live.send_replace(Some(next.clone()));
+        Ok(next)
+    }
+
+    /// As [`Self::change`] for what need not outlive the engine: it is kept with the next change that must.
+    async fn remember(
+        &self,
+        container: &Container,
+        change: impl FnOnce(&mut Live) -> Result<()> + Send,
+    ) -> Result<Arc<Live>> {
+        let _one_at_a_time = container.change.lock().await;
+        let mut next = (*container.now()?).clone();
+        change(&mut next)?;
         let next = Arc::new(next);
         container.live.send_replace(Some(next.clone()));
         Ok(next)

@@ -3,7 +3,7 @@
 use super::{
     Engine,
     attach_network::{bridge_address, unplaced},
-    io_error,
+    health, io_error,
     start::Reason,
     take,
 };
@@ -103,6 +103,7 @@ impl Engine {
             } else {
                 live.filled = true;
                 take(live, Turn::Started { pid, at, by_policy: false }, id)?;
+                health::begin(&mut live.life, &container.definition);
             }
             match (live.life.status() == ContainerState::Paused, frozen) {
                 (false, true) => take(live, Turn::Frozen, id),

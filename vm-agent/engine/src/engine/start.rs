@@ -3,7 +3,7 @@
 use super::{
     Engine,
     attach_network::{Placed, unplaced},
-    io_error, take, to_the_end,
+    health, io_error, take, to_the_end,
 };
 use crate::{
     Error, Result,
@@ -183,7 +183,9 @@ impl Engine {
             live.network = settings;
             live.publications = publications;
             live.filled = true;
-            take(live, Turn::Started { pid, at, by_policy: reason == Reason::Policy }, id)
+            take(live, Turn::Started { pid, at, by_policy: reason == Reason::Policy }, id)?;
+            health::begin(&mut live.life, definition);
+            Ok(())
         });
         Ok(started.await?)
     }

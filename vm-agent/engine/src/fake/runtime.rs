@@ -175,6 +175,13 @@ impl FakeRuntime {
         *self.next_refusal.lock().unwrap() = Some(why.to_owned());
     }
 
+    /// The processes executed in containers that have not ended.
+    pub fn running_execs(&self) -> Vec<String> {
+        let processes = self.processes.lock().unwrap();
+        let execs = processes.iter().filter(|(_, p)| p.log.is_none() && p.started && p.end.borrow().is_none());
+        execs.map(|(id, _)| id.clone()).collect()
+    }
+
     /// The containers the runtime keeps.
     pub fn known(&self) -> Vec<String> {
         self.processes.lock().unwrap().keys().cloned().collect()

@@ -1,7 +1,7 @@
 //! Freezing, usage and processes on the real kernel. Limits need controllers, which the guest has.
 
 use crate::ground::{on_own_ground, output, shell};
-use berth_engine::container::{ContainerState, RemoveOptions, StopOptions};
+use berth_engine::container::{ContainerState, HealthStatus, Healthcheck, RemoveOptions, StopOptions};
 use std::time::Duration;
 
 #[test]
@@ -59,5 +59,36 @@ fn processes_and_usage_are_the_containers_own() {
         assert!(usage.networks.contains_key("eth0") && !usage.networks.contains_key("lo"), "{usage:?}");
         assert!(usage.cpu.total > 0 && usage.cpu.system > 0 && usage.cpu.online > 0, "{usage:?}");
         engine.remove_container("some", RemoveOptions { force: true, volumes: true }).await.unwrap();
+    });
+}
+
+#[test]
+fn a_container_is_asked_whether_it_is_well() {
+    on_own_ground(|ground| async move {
+        let engine = ground.engine_with_busybox().await;
+        let line = "sleep 2; touch /well; sleep 1000";
+        let request = shell("sick", line, |config, _| {
+            config.healthcheck = Some(Healthcheck {
+                test: vec!["CMD-SHELL".into(), "cat /well && echo fine".into()],
+                interval: Some(Duration::from_millis(200)),
+                retries: Some(2),
+                ..Healthcheck::default()
+            });
+        });
+        engine.create_container(request).await.unwrap();
+        engine.start_container("sick").await.unwrap();
+        let until = async |wanted| loop {
+            let health = engine.inspect_container("sick").await.unwrap().state.health.unwrap();
+            if health.status == wanted {
+                return health;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        let ill = until(HealthStatus::Unhealthy).await;
+        assert!(ill.failing_streak >= 2 && ill.log[0].output.contains("can't open '/well'"), "{ill:?}");
+        let well = until(HealthStatus::Healthy).await;
+        assert_eq!(well.log.last().map(|probe| (probe.exit_code, probe.output.as_str())), Some((0, "fine\n")));
+        engine.remove_container("sick", RemoveOptions { force: true, volumes: true }).await.unwrap();
+        ground.nothing_runs();
     });
 }

@@ -2,7 +2,8 @@ use super::*;
 use crate::{
     ErrorKind, Timestamp,
     container::{
-        ListOptions, PruneFilters, Pruned, RemoveOptions, Resources, RestartPolicy, StopOptions, UpdateContainer,
+        ContainerFilters, Health, HealthStatus, Healthcheck, ListOptions, PruneFilters, Pruned, RemoveOptions,
+        Resources, RestartPolicy, StopOptions, UpdateContainer,
     },
     event::EventOptions,
 };
@@ -170,4 +171,83 @@ async fn a_prune_takes_what_has_ended_and_fits() {
     expected.sort();
     assert_eq!(left, expected);
     while stream.next().await.unwrap().action != "prune" {}
+}
+
+fn with_check(name: &str) -> crate::container::CreateContainer {
+    let mut request = busybox(name, |_| {});
+    request.config.healthcheck = Some(Healthcheck {
+        test: vec!["CMD-SHELL".into(), "check".into()],
+        interval: Some(Duration::from_millis(20)),
+        timeout: Some(Duration::from_secs(5)),
+        retries: Some(2),
+        ..Healthcheck::default()
+    });
+    request
+}
+
+/// Lets the next check of a container end so.
+async fn check_ends(case: &Case, code: i64, output: &str) {
+    let at = Timestamp(1_800_000_050_000_000_000);
+    let check = loop {
+        let execs = case.fakes.runtime.running_execs();
+        if let Some(check) = execs.into_iter().next() {
+            break check;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    case.fakes.runtime.print(&check, crate::log::Stdio::Stdout, output, at);
+    case.fakes.runtime.end(&check, code, at);
+}
+
+async fn until_health(case: &Case, wanted: HealthStatus) -> Health {
+    let reached = async {
+        loop {
+            let health = case.state("web").await.health.unwrap();
+            if health.status == wanted {
+                return health;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), reached).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_container_is_asked_whether_it_is_well() {
+    let case = Case::new().await;
+    case.engine.create_container(with_check("web")).await.unwrap();
+    assert_eq!(case.state("web").await.health, None);
+    let mut stream = case.engine.events(EventOptions::default());
+    case.engine.start_container("web").await.unwrap();
+    assert_eq!(case.state("web").await.health.unwrap().status, HealthStatus::Starting);
+    check_ends(&case, 1, "not yet").await;
+    check_ends(&case, 1, "still not").await;
+    let health = until_health(&case, HealthStatus::Unhealthy).await;
+    assert_eq!((health.failing_streak, health.log[1].output.as_str()), (2, "still not"));
+    check_ends(&case, 0, "fine").await;
+    until_health(&case, HealthStatus::Healthy).await;
+    let healthy = ContainerFilters { health: vec![Some(HealthStatus::Healthy)], ..ContainerFilters::default() };
+    let list = case.engine.list_containers(ListOptions { filters: healthy, ..ListOptions::default() }).await.unwrap();
+    assert!(list[0].status.ends_with("(healthy)"), "{}", list[0].status);
+
+    let mut told = Vec::new();
+    while told.len() < 2 {
+        let event = stream.next().await.unwrap();
+        if event.action.starts_with("health_status") {
+            told.push(event.action);
+        }
+    }
+    assert_eq!(told, ["health_status: unhealthy", "health_status: healthy"]);
+
+    let case = case.engine_restarted().await;
+    assert_eq!(case.state("web").await.health.unwrap().status, HealthStatus::Healthy, "a verdict outlives the engine");
+    case.engine.pause_container("web").await.unwrap();
+    assert_eq!(case.state("web").await.health.unwrap().status, HealthStatus::Unhealthy, "docker's word for unwatched");
+    case.engine.unpause_container("web").await.unwrap();
+    // The dead engine's checks go on in this test, since its tasks cannot be killed: one of ours comes too.
+    while case.state("web").await.health.unwrap().status != HealthStatus::Healthy {
+        check_ends(&case, 0, "again").await;
+    }
+    case.engine.kill_container("web", None).await.unwrap();
+    assert_eq!(case.state("web").await.health.unwrap().status, HealthStatus::Unhealthy);
 }
