@@ -1,6 +1,7 @@
 //! End-to-end cases: what a user types, clicks and reads, on a real machine.
 
 mod faults;
+mod files;
 mod limits;
 mod main_job;
 mod recovery;

@@ -112,7 +112,7 @@ impl Client {
 }
 
 /// `name` and tag or digest; `latest` when neither is given. A colon before a slash is a registry's port.
-fn name_and_tag(reference: &str) -> (&str, &str) {
+pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
     if let Some((name, digest)) = reference.split_once('@') {
         return (name, digest);
     }

@@ -1,6 +1,7 @@
 //! The local client: everything goes over the one socket of berthd.
 
 mod containers;
+mod files;
 mod http;
 mod images;
 mod limits;
@@ -10,6 +11,7 @@ mod streams;
 mod volumes;
 
 pub use containers::{Output, Waiting};
+pub use files::{Commit, PathChange};
 pub(crate) use http::probe_page;
 pub use images::Removed;
 pub use observe::{EventQuery, Filters};

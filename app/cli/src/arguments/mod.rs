@@ -2,12 +2,14 @@
 
 mod change;
 mod exec;
+mod files;
 mod isolation;
 mod observe;
 mod run;
 
 pub(crate) use change::{ContainerVerb, Update};
 pub(crate) use exec::{Attach, Exec};
+pub(crate) use files::{Commit, Export};
 pub(crate) use observe::{Events, Port, Ps, Stats, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
@@ -83,6 +85,15 @@ pub(crate) enum Command {
     Top(Top),
     /// Show what happens to containers, images, volumes and networks, until interrupted
     Events(Events),
+    /// Show which files of a container are not its image's: added (A), changed (C), deleted (D)
+    Diff {
+        /// The container
+        name: String,
+    },
+    /// Write all files of a container as a tar archive
+    Export(Export),
+    /// Make an image of a container
+    Commit(Commit),
     /// Show the published ports of a container
     Port(Port),
     /// Show the engine and its machine

@@ -5,6 +5,7 @@ mod containers;
 mod context;
 mod events;
 mod exec;
+mod files;
 mod images;
 mod inspect;
 mod listing;
@@ -52,6 +53,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Stats(options) => stats::stats(&client, &options).await,
         Command::Top(options) => stats::top(&client, &options).await,
         Command::Events(options) => events::events(&client, &options).await,
+        Command::Diff { name } => files::diff(&client, &name).await,
+        Command::Export(options) => files::export(&client, &options).await,
+        Command::Commit(options) => files::commit(&client, options).await,
         Command::Port(options) => system::port(&client, &options).await,
         Command::Info { format } => system::info(&client, format.as_deref()).await,
         Command::Container(ContainerVerb::Prune { force, filter }) => change::prune(&client, force, &filter).await,

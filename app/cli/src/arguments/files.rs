@@ -1,0 +1,50 @@
+//! Options of the verbs about a container's files.
+
+use clap::{ArgAction, Args};
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// The archive to write; standard output without it
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<std::path::PathBuf>,
+    /// The container
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Commit {
+    /// Who made it
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    pub(crate) author: String,
+    /// Change a setting of the image, by a line of a Dockerfile
+    #[arg(short, long, value_name = "LINE")]
+    pub(crate) change: Vec<String>,
+    /// What is new in it
+    #[arg(short, long, default_value = "", hide_default_value = true)]
+    pub(crate) message: String,
+    /// Freeze the container meanwhile
+    #[arg(short, long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    pub(crate) pause: bool,
+    /// The container
+    pub(crate) name: String,
+    /// Name of the image, and its tag
+    #[arg(value_name = "NAME[:TAG]")]
+    pub(crate) reference: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Cli, Command};
+    use clap::Parser;
+
+    #[test]
+    fn a_commit_pauses_unless_told_not_to() {
+        for (arguments, pause) in
+            [(&["web"][..], true), (&["-p", "web", "app:1"], true), (&["--pause=false", "web"], false)]
+        {
+            let parsed = Cli::try_parse_from([&["berth", "commit"], arguments].concat()).unwrap();
+            let Command::Commit(commit) = parsed.command else { panic!("not commit") };
+            assert_eq!((commit.pause, commit.name.as_str()), (pause, "web"), "{arguments:?}");
+        }
+    }
+}
