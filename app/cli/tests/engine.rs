@@ -54,6 +54,11 @@ impl Engine {
             .route("/containers/{id}/start", post(start))
             .route("/containers/{id}/stop", post(stop))
             .route("/containers/{id}/kill", post(kill))
+            .route(
+                "/containers/{id}/changes",
+                get(|| async { r#"[{"Path":"/etc/a\u001b[2J","Kind":2},{"Path":"/b","Kind":1}]"# }),
+            )
+            .route("/containers/{id}/export", get(export))
             .route("/images/create", post(pull))
             .fallback(any(|| async { StatusCode::NOT_FOUND }))
             .layer(axum::middleware::from_fn_with_state(self.clone(), record))
@@ -147,6 +152,12 @@ async fn kill(State(engine): State<Engine>, Query(query): Query<HashMap<String, 
     };
     engine.ended.send_replace(Some(code));
     StatusCode::NO_CONTENT
+}
+
+/// An archive, and one that is cut off in the middle.
+async fn export(Path(name): Path<String>) -> Body {
+    let end = if name == "cut" { Err(std::io::Error::other("cut")) } else { Ok("chive") };
+    Body::from_stream(futures_util::stream::iter([Ok("ar"), end]))
 }
 
 async fn remove() -> StatusCode {
@@ -288,4 +299,28 @@ async fn lists_are_tables_ids_or_json() {
     let (code, _, err) = berth.run(&["ps", "--filter", "exited"]).await;
     assert_eq!(code, 1);
     assert!(err.contains("expected name=value"), "{err}");
+}
+
+#[tokio::test]
+async fn changes_are_lines_that_cannot_steer_the_terminal() {
+    let berth = Berth::with(Engine::new(None));
+    assert_eq!(berth.run(&["diff", "web"]).await.1, "D /etc/a [2J\nA /b\n");
+}
+
+#[tokio::test]
+async fn an_export_is_whole_or_not_there() {
+    let berth = Berth::with(Engine::new(None));
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out.tar");
+    let output = output.to_str().unwrap();
+    assert_eq!(berth.run(&["export", "web"]).await, (0, "archive".into(), String::new()));
+    assert_eq!(berth.run(&["export", "-o", output, "web"]).await.0, 0);
+    assert_eq!(std::fs::read(output).unwrap(), b"archive");
+    let (code, _, err) = berth.run(&["export", "-o", output, "cut"]).await;
+    assert_eq!(code, 1, "{err}");
+    assert_eq!(std::fs::read(output).unwrap(), b"archive", "the old one stays");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing half made stays");
+    let (code, _, err) = berth.run(&["export", "-o", folder.path().to_str().unwrap(), "web"]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("must be a regular file"), "{err}");
 }

@@ -66,7 +66,7 @@ impl Client {
     /// Those of every request.
     pub async fn changes(&self, name: &str) -> Result<Vec<PathChange>, Error> {
         let path = format!("/containers/{}/changes", segment("container", name)?);
-        // The engine's client reads "nothing" as docker writes it: `null`.
+        // Docker writes a list without entries as `null`.
         Ok(http::json::<Option<_>>(&self.home, Method::GET, &path).await?.unwrap_or_default())
     }
 
