@@ -11,12 +11,17 @@ fn files_go_in_and_out_and_become_an_image() {
     home.docker(&["run", "-d", "--name", "box", &image, "sh", "-c", script]).ok();
     let path = |name: &str| home.path().join(name).to_str().expect("UTF-8").to_owned();
 
-    // In and out with docker cp.
+    // In and out, with both.
     std::fs::write(path("in.txt"), "from outside\n").expect("write");
     home.docker(&["cp", &path("in.txt"), "box:/in.txt"]).ok();
     assert_eq!(home.docker(&["exec", "box", "cat", "/in.txt"]).ok(), "from outside");
-    home.docker(&["cp", "box:/in.txt", &path("out.txt")]).ok();
-    assert_eq!(std::fs::read_to_string(path("out.txt")).expect("read"), "from outside\n");
+    home.berth(&["cp", &path("in.txt"), "box:/in2.txt"]).ok();
+    assert_eq!(home.berth(&["exec", "box", "cat", "/in2.txt"]).ok(), "from outside");
+    home.docker(&["cp", "box:/in2.txt", &path("out.txt")]).ok();
+    home.berth(&["cp", "box:/in.txt", &path("out2.txt")]).ok();
+    for out in ["out.txt", "out2.txt"] {
+        assert_eq!(std::fs::read_to_string(path(out)).expect("read"), "from outside\n");
+    }
 
     // What changed, in the same words.
     let changed = home.berth(&["diff", "box"]);
@@ -50,4 +55,123 @@ fn files_go_in_and_out_and_become_an_image() {
     let ran = home.docker(&["run", "--rm", "made:1", "sh", "-c", "cat /in.txt; echo $WORD"]);
     assert_eq!(ran.ok(), "from outside\nkept");
     assert_eq!(home.berth(&["run", "--rm", "made:2", "cat", "/made"]).ok(), "inside");
+}
+
+/// Every line of docker's table of what lands where, done by both into places of their own.
+#[test]
+fn a_copy_lands_where_docker_puts_it() {
+    let (registry, home) = (Registry::start(), Home::up());
+    let image = registry.image("busybox:latest");
+    home.berth(&["pull", &image]).ok();
+    let script = "mkdir -p /src/sub /old; echo one > /src/sub/f; ln -s sub /src/link; chmod 640 /src/sub/f; sleep 3600";
+    home.docker(&["run", "-d", "--name", "box", &image, "sh", "-c", script]).ok();
+    home.docker(&["exec", "box", "sh", "-c", "until [ -L /src/link ]; do sleep 0.1; done"]).ok();
+    let place = |by: &str| home.path().join(by);
+    let out = |by: &str, arguments: &[&str]| match by {
+        "docker" => home.docker(arguments),
+        _ => home.berth(arguments),
+    };
+
+    // Out: the source, the destination below a folder with the directory `dir` and the file `file`.
+    for (number, (options, source, destination)) in [
+        (&[][..], "/src", "dir"),
+        (&[], "/src", "new"),
+        (&[], "/src/.", "dir"),
+        (&[], "/src/.", "new"),
+        (&[], "/src/sub/f", "dir/"),
+        (&[], "/src/sub/f", "file"),
+        (&[], "/src/sub/f", "new"),
+        (&[], "/src/link", "new"),
+        (&[], "/src/link/", "new"),
+        (&["-L"], "/src/link", "new"),
+        (&["-L"], "/src/link", "dir"),
+        (&["-a"], "/src/sub", "new"),
+        (&[], "/src", "file"),
+        (&[], "/src/sub/f", "new/"),
+        (&[], "/src/sub/f", "none/new"),
+        (&[], "/src/none", "new"),
+        (&[], "/src/sub/f/", "new"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let done = ["docker", "berth"].map(|by| {
+            let folder = place(by).join(number.to_string());
+            std::fs::create_dir_all(folder.join("dir")).expect("a folder");
+            std::fs::write(folder.join("file"), "old").expect("a file");
+            let to = format!("{}/{destination}", folder.display());
+            let answer = out(by, &[&["cp"][..], options, &[&format!("box:{source}"), &to]].concat());
+            (answer.code, tree(&folder), answer.to_string())
+        });
+        assert_eq!(done[0].0, done[1].0, "{source} {destination}: {} | {}", done[0].2, done[1].2);
+        assert_eq!(done[0].1, done[1].1, "{source} {destination}: {} | {}", done[0].2, done[1].2);
+    }
+
+    // In: the same the other way round.
+    let local = place("local");
+    std::fs::create_dir_all(local.join("src/sub")).expect("a folder");
+    std::fs::write(local.join("src/sub/f"), "two").expect("a file");
+    std::os::unix::fs::symlink("sub", local.join("src/link")).expect("a link");
+    for (number, (options, source, destination)) in [
+        (&[][..], "src", "dir"),
+        (&[], "src", "new"),
+        (&[], "src/.", "dir"),
+        (&[], "src/.", "new"),
+        (&[], "src/sub/f", "dir/"),
+        (&[], "src/sub/f", "file"),
+        (&[], "src/sub/f", "new"),
+        (&[], "src/sub/f", "link"),
+        (&[], "src/sub/f", "dirlink"),
+        (&[], "src/link", "new"),
+        (&["-L"], "src/link", "new"),
+        (&["-L"], "src/link", "dir"),
+        (&["-a"], "src/sub", "new"),
+        (&[], "src", "file"),
+        (&[], "src/sub/f", "new/"),
+        (&[], "src/sub/f", "none/new"),
+        (&[], "src/none", "new"),
+        (&[], "src/sub/f", "null"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let done = ["docker", "berth"].map(|by| {
+            let folder = format!("/{by}{number}");
+            let make = format!(
+                "mkdir -p {folder}/dir; cd {folder}; echo old > file; ln -s made link; ln -s dir dirlink; ln -s /dev/null null"
+            );
+            home.docker(&["exec", "box", "sh", "-c", &make]).ok();
+            let from = format!("{}/{source}", local.display());
+            let answer = out(by, &[&["cp"][..], options, &[&from, &format!("box:{folder}/{destination}")]].concat());
+            let look = format!("cd {folder}; find . | sort | xargs stat -c '%N %F %a %u:%g'; find . -type f | sort | xargs cat");
+            let seen = home.docker(&["exec", "box", "sh", "-c", &look]);
+            (answer.code, seen.to_string().replace(&folder, ""), answer.to_string())
+        });
+        assert_eq!(done[0].0, done[1].0, "{source} {destination}: {} | {}", done[0].2, done[1].2);
+        assert_eq!(done[0].1, done[1].1, "{source} {destination}: {} | {}", done[0].2, done[1].2);
+    }
+}
+
+/// Every path below `folder`: what it is, its permissions, and its content or target.
+fn tree(folder: &std::path::Path) -> std::collections::BTreeMap<String, String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.to_path_buf()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let metadata = std::fs::symlink_metadata(&path).expect("metadata");
+            let content = if metadata.is_dir() {
+                folders.push(path.clone());
+                String::new()
+            } else if metadata.is_symlink() {
+                std::fs::read_link(&path).expect("a link").display().to_string()
+            } else {
+                std::fs::read_to_string(&path).expect("text")
+            };
+            let name = path.strip_prefix(folder).expect("below").display().to_string();
+            found.insert(name, format!("{:o} {content}", metadata.permissions().mode()));
+        }
+    }
+    found
 }

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod commands;
+mod copy;
 mod failure;
 mod render;
 mod signals;

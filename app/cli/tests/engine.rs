@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, delete, get, post},
 };
+use base64::Engine as _;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use std::{
@@ -59,6 +60,8 @@ impl Engine {
                 get(|| async { r#"[{"Path":"/etc/a\u001b[2J","Kind":2},{"Path":"/b","Kind":1}]"# }),
             )
             .route("/containers/{id}/export", get(export))
+            .route("/containers/{id}/archive", get(archive).put(put_archive))
+            .route("/containers/{id}/json", get(async || Json(json!({ "Id": ID }))))
             .route("/images/create", post(pull))
             .fallback(any(|| async { StatusCode::NOT_FOUND }))
             .layer(axum::middleware::from_fn_with_state(self.clone(), record))
@@ -158,6 +161,65 @@ async fn kill(State(engine): State<Engine>, Query(query): Query<HashMap<String, 
 async fn export(Path(name): Path<String>) -> Body {
     let end = if name == "cut" { Err(std::io::Error::other("cut")) } else { Ok("chive") };
     Body::from_stream(futures_util::stream::iter([Ok("ar"), end]))
+}
+
+/// `/etc` as an archive, with what the name of the container asks for.
+async fn archive(Path(name): Path<String>, Query(query): Query<HashMap<String, String>>) -> Response {
+    let path = query["path"].as_str();
+    let (base, mode) = match path {
+        "/" => ("/", 1_u32 << 31),
+        "/etc" => ("etc", 1_u32 << 31),
+        "/f" => ("f", 0o644),
+        _ => return no(StatusCode::NOT_FOUND, &format!("Could not find the file {path} in container {name}")),
+    };
+    let stat = json!({ "name": base, "size": 2, "mode": mode, "mtime": "2026-01-01T00:00:00Z", "linkTarget": "" });
+    let stat = base64::engine::general_purpose::STANDARD.encode(stat.to_string());
+    let mut archive = tar::Builder::new(Vec::new());
+    let mut add = |path: &str, kind, text: &str| {
+        let mut header = tar::Header::new_gnu();
+        header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
+        header.set_entry_type(kind);
+        if kind == tar::EntryType::Symlink {
+            header.set_link_name(text).unwrap();
+        }
+        let text = if kind == tar::EntryType::Symlink { "" } else { text };
+        header.set_size(text.len() as u64);
+        header.set_mode(0o755);
+        header.set_mtime(0);
+        header.set_cksum();
+        archive.append(&header, text.as_bytes()).unwrap();
+    };
+    if path == "/f" {
+        add("f", tar::EntryType::Regular, "text");
+    } else {
+        add("etc", tar::EntryType::Directory, "");
+        add("etc/f", tar::EntryType::Regular, "text");
+        if name == "evil" {
+            add("etc/up", tar::EntryType::Symlink, "../..");
+            add("etc/up/escaped", tar::EntryType::Regular, "x");
+        }
+    }
+    let mut bytes = archive.into_inner().unwrap();
+    if name == "cut" {
+        bytes.truncate(600);
+        let cut = futures_util::stream::iter([Ok(bytes::Bytes::from(bytes)), Err(std::io::Error::other("cut"))]);
+        return ([("x-docker-container-path-stat", stat)], Body::from_stream(cut)).into_response();
+    }
+    ([("x-docker-container-path-stat", stat)], bytes).into_response()
+}
+
+/// Takes an archive and keeps its names among what was asked.
+async fn put_archive(State(engine): State<Engine>, Path(name): Path<String>, body: Body) -> Response {
+    if name == "full" {
+        return no(StatusCode::INTERNAL_SERVER_ERROR, "no space left on device");
+    }
+    let Ok(bytes) = axum::body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    let mut archive = tar::Archive::new(&bytes[..]);
+    let names: Vec<_> = archive.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string()).collect();
+    engine.asked.lock().unwrap().push(names.join(" "));
+    StatusCode::OK.into_response()
 }
 
 async fn remove() -> StatusCode {
@@ -323,4 +385,68 @@ async fn an_export_is_whole_or_not_there() {
     let (code, _, err) = berth.run(&["export", "-o", folder.path().to_str().unwrap(), "web"]).await;
     assert_eq!(code, 1);
     assert!(err.contains("must be a regular file"), "{err}");
+}
+
+#[tokio::test]
+async fn a_copy_out_lands_in_its_place_and_a_strangers_archive_nowhere_else() {
+    let berth = Berth::with(Engine::new(None));
+    let folder = tempfile::tempdir().unwrap();
+    let (outer, into) = (folder.path().join("outer"), folder.path().join("outer/into"));
+    std::fs::create_dir_all(&into).unwrap();
+    let to = into.to_str().unwrap();
+    assert_eq!(berth.run(&["cp", "web:/etc", to]).await, (0, String::new(), String::new()));
+    let (code, _, err) = berth.run(&["cp", "-q=false", "web:/f", to]).await;
+    assert_eq!((code, err), (0, format!("Successfully copied 2.05kB to {to}\n")));
+    assert_eq!(std::fs::read_to_string(into.join("etc/f")).unwrap(), "text");
+
+    let (code, _, err) = berth.run(&["cp", "evil:/etc", to]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("/etc/up/escaped"), "{err}");
+    assert_eq!(std::fs::read_dir(&outer).unwrap().count(), 1, "nothing but into");
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), 2, "etc and f");
+
+    let (code, _, err) = berth.run(&["cp", "cut:/f", &format!("{to}/new")]).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("connection to the Berth machine broke"), "{err}");
+    assert_eq!(std::fs::read_dir(&into).unwrap().count(), 2, "nothing half made stays");
+
+    let (code, out, _) = berth.run(&["cp", "web:/f", "-"]).await;
+    assert_eq!((code, out.len()), (0, 2048));
+    for (arguments, said) in [
+        (["web:/none", to], "Could not find the file /none in container web"),
+        (["web:/etc", &format!("{to}/f")], "cannot copy directory"),
+        (["web:/f", &format!("{to}/new/")], "no such directory"),
+        (["web:/f", "web:/g"], "copying between containers is not supported"),
+        (["a", "b"], "must specify at least one container source"),
+        (["", "web:/"], "source can not be empty"),
+    ] {
+        let (code, _, err) = berth.run(&[&["cp"][..], &arguments].concat()).await;
+        assert_eq!((code, err.lines().next().unwrap()), (1, format!("berth: {said}").as_str()), "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_copy_in_is_sent_as_docker_sends_it() {
+    let berth = Berth::with(Engine::new(None));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("dir")).unwrap();
+    std::fs::write(folder.path().join("dir/big"), vec![7; 3 << 20]).unwrap();
+    let from = format!("{}/dir", folder.path().display());
+    let (code, _, err) = berth.run(&["cp", "-a", "-q=false", &from, "web:/etc"]).await;
+    assert_eq!((code, err.as_str()), (0, "Successfully copied 3.15MB to web:/etc\n"));
+    let (code, ..) = berth.run(&["cp", &format!("{from}/."), "web:/new"]).await;
+    assert_eq!(code, 0);
+    let heard = berth.engine.heard();
+    let puts: Vec<_> = heard.iter().skip_while(|line| !line.starts_with("PUT")).collect();
+    assert_eq!(
+        puts[..2],
+        ["PUT /containers/web/archive?path=%2Fetc&noOverwriteDirNonDir=true&copyUIDGID=true", "dir dir/big"]
+    );
+    assert!(heard.contains(&"PUT /containers/web/archive?path=%2F&noOverwriteDirNonDir=true".to_owned()), "{heard:?}");
+    assert_eq!(heard.last().unwrap(), "new new/big");
+
+    let (code, _, err) = berth.run(&["cp", &from, "full:/"]).await;
+    assert_eq!((code, err.as_str()), (1, "berth: no space left on device\n"));
+    let (code, _, err) = berth.run(&["cp", "-", "web:/f"]).await;
+    assert_eq!((code, err.as_str()), (1, "berth: destination \"web:/f\" must be a directory\n"));
 }

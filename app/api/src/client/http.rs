@@ -7,9 +7,13 @@ use crate::{
     problem::Problem,
 };
 use bytes::Bytes;
+use futures_util::{Stream, TryStreamExt};
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Empty, Full};
-use hyper::{body::Incoming, upgrade::Upgraded};
+use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use hyper::{
+    body::{Body, Frame, Incoming},
+    upgrade::Upgraded,
+};
 use hyper_util::rt::TokioIo;
 
 /// The largest answer that is read whole, bytes.
@@ -19,22 +23,23 @@ const PAGE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Sends a request without a body and gives the answer's head; its body streams.
 pub(crate) async fn send(home: &BerthHome, method: Method, path: &str) -> Result<Response<Incoming>, Error> {
-    let stream = local::connect(home).await?;
-    let broken = |error: hyper::Error| Error::Broken(chain(&error));
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    // It ends with the answer's body, and its errors reach whoever reads that body.
-    tokio::spawn(connection);
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header(http::header::HOST, "berth")
-        .body(Empty::<Bytes>::new())
-        .map_err(|error| Error::Invalid(error.to_string()))?;
-    let response = sender.send_request(request).await.map_err(broken)?;
-    if response.status().is_success() {
-        return Ok(response);
-    }
-    Err(failure(response).await)
+    successful(exchange(home, Request::builder().method(method).uri(path), Empty::<Bytes>::new()).await?).await
+}
+
+/// Sends a body as it comes; an error in it breaks the request off. The answer may come before the body's end.
+pub(crate) async fn upload(
+    home: &BerthHome,
+    method: Method,
+    path: &str,
+    body: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+) -> Result<Response<Incoming>, Error> {
+    let request = Request::builder().method(method).uri(path).header(http::header::CONTENT_TYPE, "application/x-tar");
+    let body = BodyExt::boxed_unsync(StreamBody::new(body.map_ok(Frame::data)));
+    successful(exchange(home, request, body).await?).await
+}
+
+async fn successful(response: Response<Incoming>) -> Result<Response<Incoming>, Error> {
+    if response.status().is_success() { Ok(response) } else { Err(failure(response).await) }
 }
 
 /// A connection that has stopped being HTTP.
@@ -43,7 +48,7 @@ pub(crate) type Hijacked = TokioIo<Upgraded>;
 /// Asks for something whose answer is the connection itself.
 pub(crate) async fn hijack(home: &BerthHome, path: &str, body: Option<String>) -> Result<Hijacked, Error> {
     let upgrade = [("connection", "Upgrade"), ("upgrade", "tcp")];
-    let response = exchange(home, path, body, &upgrade).await?;
+    let response = post_text(home, path, body, &upgrade).await?;
     if response.status() != http::StatusCode::SWITCHING_PROTOCOLS {
         return Err(failure(response).await);
     }
@@ -72,31 +77,38 @@ pub(crate) async fn post_for_nothing<B: serde::Serialize + Sync>(
 
 async fn post_document<B: serde::Serialize + Sync>(home: &BerthHome, path: &str, document: &B) -> Result<Bytes, Error> {
     let text = serde_json::to_string(document).map_err(|error| Error::Invalid(error.to_string()))?;
-    let response = exchange(home, path, Some(text), &[]).await?;
-    if response.status().is_success() { body(response).await } else { Err(failure(response).await) }
+    body(successful(post_text(home, path, Some(text), &[]).await?).await?).await
 }
 
-/// A POST on a connection of its own; the answer whatever its status.
-async fn exchange(
+/// A POST; the answer whatever its status.
+async fn post_text(
     home: &BerthHome,
     path: &str,
     body: Option<String>,
     headers: &[(&str, &str)],
 ) -> Result<Response<Incoming>, Error> {
-    let stream = local::connect(home).await?;
-    let broken = |error: hyper::Error| Error::Broken(chain(&error));
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    // It ends with the answer's body, or goes on as what the answer hands over.
-    tokio::spawn(connection.with_upgrades());
-    let mut request = Request::builder().method(Method::POST).uri(path).header(http::header::HOST, "berth");
+    let mut request = Request::builder().method(Method::POST).uri(path);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     if body.is_some() {
         request = request.header(http::header::CONTENT_TYPE, "application/json");
     }
-    let body = Full::new(Bytes::from(body.unwrap_or_default()));
-    let request = request.body(body).map_err(|error| Error::Invalid(error.to_string()))?;
+    exchange(home, request, Full::new(Bytes::from(body.unwrap_or_default()))).await
+}
+
+/// A request on a connection of its own; the answer whatever its status.
+async fn exchange<B>(home: &BerthHome, request: http::request::Builder, body: B) -> Result<Response<Incoming>, Error>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    let stream = local::connect(home).await?;
+    let broken = |error: hyper::Error| Error::Broken(chain(&error));
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    // It ends with the answer's body, whose reader meets its errors, or goes on as what the answer hands over.
+    tokio::spawn(connection.with_upgrades());
+    let request = request.header(http::header::HOST, "berth").body(body);
+    let request = request.map_err(|error| Error::Invalid(error.to_string()))?;
     sender.send_request(request).await.map_err(broken)
 }
 

@@ -1,5 +1,6 @@
 //! The local client: everything goes over the one socket of berthd.
 
+mod archive;
 mod containers;
 mod files;
 mod http;
@@ -10,6 +11,7 @@ mod observe;
 mod streams;
 mod volumes;
 
+pub use archive::{PathKind, PathStat, PutArchive};
 pub use containers::{Output, Waiting};
 pub use files::{Commit, PathChange};
 pub(crate) use http::probe_page;

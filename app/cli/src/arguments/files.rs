@@ -3,6 +3,23 @@
 use clap::{ArgAction, Args};
 
 #[derive(Debug, Args)]
+pub(crate) struct Cp {
+    /// Give what is copied into a container to the container's user
+    #[arg(short, long)]
+    pub(crate) archive: bool,
+    /// Follow a link in the last place of SOURCE
+    #[arg(short = 'L', long)]
+    pub(crate) follow_link: bool,
+    /// Show no progress; so it is, unless standard output is a terminal
+    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    pub(crate) quiet: Option<bool>,
+    /// CONTAINER:PATH, a path of this system, or - for a tar archive from standard input
+    pub(crate) source: String,
+    /// CONTAINER:PATH, a path of this system, or - for a tar archive to standard output
+    pub(crate) destination: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Export {
     /// The archive to write; standard output without it
     #[arg(short, long, value_name = "FILE")]
@@ -36,6 +53,19 @@ pub(crate) struct Commit {
 mod tests {
     use super::super::{Cli, Command};
     use clap::Parser;
+
+    #[test]
+    fn a_copy_knows_streams_and_says_nothing_when_told() {
+        for (arguments, quiet, source) in [
+            (&["web:/a", "-"][..], None, "web:/a"),
+            (&["-q", "-", "web:/"], Some(true), "-"),
+            (&["--quiet=false", "a", "web:/"], Some(false), "a"),
+        ] {
+            let parsed = Cli::try_parse_from([&["berth", "cp"], arguments].concat()).unwrap();
+            let Command::Cp(cp) = parsed.command else { panic!("not cp") };
+            assert_eq!((cp.quiet, cp.source.as_str()), (quiet, source), "{arguments:?}");
+        }
+    }
 
     #[test]
     fn a_commit_pauses_unless_told_not_to() {

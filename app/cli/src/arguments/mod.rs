@@ -9,7 +9,7 @@ mod run;
 
 pub(crate) use change::{ContainerVerb, Update};
 pub(crate) use exec::{Attach, Exec};
-pub(crate) use files::{Commit, Export};
+pub(crate) use files::{Commit, Cp, Export};
 pub(crate) use observe::{Events, Port, Ps, Stats, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Top(Top),
     /// Show what happens to containers, images, volumes and networks, until interrupted
     Events(Events),
+    /// Copy files out of a container or into one
+    Cp(Cp),
     /// Show which files of a container are not its image's: added (A), changed (C), deleted (D)
     Diff {
         /// The container

@@ -3,6 +3,7 @@
 mod change;
 mod containers;
 mod context;
+mod cp;
 mod events;
 mod exec;
 mod files;
@@ -53,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Stats(options) => stats::stats(&client, &options).await,
         Command::Top(options) => stats::top(&client, &options).await,
         Command::Events(options) => events::events(&client, &options).await,
+        Command::Cp(options) => cp::cp(&client, &options).await,
         Command::Diff { name } => files::diff(&client, &name).await,
         Command::Export(options) => files::export(&client, &options).await,
         Command::Commit(options) => files::commit(&client, options).await,

@@ -1,6 +1,7 @@
 //! Text for a terminal.
 
 pub(crate) mod age;
+pub(crate) mod copied;
 pub(crate) mod ports;
 pub(crate) mod progress;
 pub(crate) mod size;
