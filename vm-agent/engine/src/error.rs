@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// It cannot be done now.
     Unavailable,
+    /// It cannot be done with such a thing at all.
+    Unsupported,
     /// The engine's own fault, or the system's.
     Internal,
 }
@@ -128,6 +130,9 @@ pub enum Error {
     /// The registry wants credentials, with the whole sentence.
     #[error("{0}")]
     Unauthorized(String),
+    /// Its output is not kept.
+    #[error("configured logging driver does not support reading")]
+    LogNotKept,
     /// Cannot be done now, with the whole sentence.
     #[error("{0}")]
     Unavailable(String),
@@ -171,6 +176,7 @@ impl Error {
             Self::Forbidden(_) => ErrorKind::Forbidden,
             Self::Unauthorized(_) => ErrorKind::Unauthorized,
             Self::Unavailable(_) => ErrorKind::Unavailable,
+            Self::LogNotKept => ErrorKind::Unsupported,
             Self::PortRefused(_) | Self::StartFailed { callers_fault: false, .. } | Self::Internal(_) => {
                 ErrorKind::Internal
             }

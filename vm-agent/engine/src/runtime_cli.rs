@@ -3,7 +3,10 @@
 mod monitor;
 mod streams;
 
-use crate::seam::{AttachRequest, Attached, ExitRecord, Liveness, Runtime, RuntimeError, StartError};
+use crate::{
+    log::LogTarget,
+    seam::{AttachRequest, Attached, ExitRecord, Liveness, Runtime, RuntimeError, StartError},
+};
 use async_trait::async_trait;
 use serde::Deserialize;
 use serde_json::json;
@@ -149,9 +152,24 @@ fn start_error(kind: &str, message: String) -> StartError {
 
 #[async_trait]
 impl Runtime for RuntimeCli {
-    async fn create(&self, id: &str, bundle: &Path, log: &Path, open_input: bool) -> Result<i32, StartError> {
+    async fn create(
+        &self,
+        id: &str,
+        bundle: &Path,
+        log: Option<&LogTarget>,
+        open_input: bool,
+    ) -> Result<i32, StartError> {
         let mut command = self.command("monitor");
-        command.arg("--bundle").arg(bundle).arg("--log").arg(log);
+        command.arg("--bundle").arg(bundle);
+        if let Some(LogTarget { path, max_size, max_files, attributes }) = log {
+            command.arg("--log").arg(path).arg("--log-max-files").arg(max_files.to_string());
+            if let Some(size) = max_size {
+                command.arg("--log-max-size").arg(size.to_string());
+            }
+            if !attributes.is_empty() {
+                command.arg("--log-attributes").arg(json!(attributes).to_string());
+            }
+        }
         self.announced(command, id, open_input).await
     }
 

@@ -1,10 +1,16 @@
 //! The command line: OCI's verbs with runc's options, `exec`, and the monitors.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    num::{NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    str::FromStr,
+};
 
 use crate::{
     container::{ContainerId, SignalNumber},
     failure::Failure,
+    monitor::LogOptions,
 };
 
 /// Where containers are kept unless `--root` says otherwise.
@@ -32,7 +38,7 @@ pub(crate) enum Verb {
     Resume { id: ContainerId },
     Update { id: ContainerId, resources: PathBuf },
     Features,
-    Monitor { id: ContainerId, bundle: PathBuf, log: PathBuf, open_input: bool },
+    Monitor { id: ContainerId, bundle: PathBuf, log: Option<LogOptions>, open_input: bool },
     MonitorExec { id: ContainerId, directory: PathBuf, open_input: bool },
 }
 
@@ -88,7 +94,7 @@ impl Invocation {
             }
             "features" => (Verb::Features, error_log),
             "monitor" => {
-                let log = error_log.ok_or_else(|| Failure::other("monitor needs --log FILE"))?;
+                let log = error_log.map(|file| arguments.log(file)).transpose()?;
                 let bundle = arguments.value("bundle").ok_or_else(|| Failure::other("monitor needs --bundle DIR"))?;
                 let open_input = arguments.flag("open-stdin");
                 (Verb::Monitor { id: arguments.id()?, bundle: bundle.into(), log, open_input }, None)
@@ -110,7 +116,19 @@ const USAGE: &str =
     "use one of: create, start, state, kill, delete, exec, pause, resume, update, features, monitor, monitor-exec";
 
 /// Options that take a value; those of runc's that change nothing here are accepted and passed over.
-const VALUED: [&str; 8] = ["root", "log", "log-format", "bundle", "pid-file", "console-socket", "process", "resources"];
+const VALUED: [&str; 11] = [
+    "root",
+    "log",
+    "log-format",
+    "log-max-size",
+    "log-max-files",
+    "log-attributes",
+    "bundle",
+    "pid-file",
+    "console-socket",
+    "process",
+    "resources",
+];
 const FLAGS: [(&str, &str); 9] = [
     ("--all", "all"),
     ("-a", "all"),
@@ -171,6 +189,25 @@ impl Arguments {
         self.values.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value.clone())
     }
 
+    fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Result<Option<T>, Failure> {
+        let Some(value) = self.value(name) else { return Ok(None) };
+        let parsed = value.to_str().and_then(|text| text.parse().ok());
+        parsed.map(Some).ok_or_else(|| Failure::other(format!("--{name} {} is not {what}", value.display())))
+    }
+
+    fn log(&mut self, file: PathBuf) -> Result<LogOptions, Failure> {
+        let attributes = self.parsed::<serde_json::Value>("log-attributes", "a JSON object")?;
+        if attributes.as_ref().is_some_and(|json| !json.is_object()) {
+            return Err(Failure::other("--log-attributes is not a JSON object"));
+        }
+        Ok(LogOptions {
+            file,
+            max_size: self.parsed::<NonZeroU64>("log-max-size", "a number of bytes")?,
+            max_files: self.parsed("log-max-files", "a number of files")?.unwrap_or(NonZeroU32::MIN),
+            attributes: attributes.map(|json| json.to_string()),
+        })
+    }
+
     fn flag(&self, name: &str) -> bool {
         self.flags.contains(&name)
     }
@@ -221,8 +258,19 @@ mod tests {
     fn the_log_of_monitor_is_the_containers() {
         let monitor = parse("--root /r monitor --bundle /b --log /l c1").unwrap();
         assert_eq!(monitor.error_log, None);
-        let (id, bundle, log) = ("c1".parse().unwrap(), "/b".into(), "/l".into());
-        assert_eq!(monitor.verb, Verb::Monitor { id, bundle, log, open_input: false });
+        let log = LogOptions { file: "/l".into(), max_size: None, max_files: NonZeroU32::MIN, attributes: None };
+        let expected = |log| Verb::Monitor { id: "c1".parse().unwrap(), bundle: "/b".into(), log, open_input: false };
+        assert_eq!(monitor.verb, expected(Some(log.clone())));
+        let rotated =
+            "monitor --bundle /b --log /l --log-max-size 10 --log-max-files 3 --log-attributes {\"a\":\"b\"} c1";
+        let log = LogOptions {
+            max_size: NonZeroU64::new(10),
+            max_files: NonZeroU32::new(3).unwrap(),
+            attributes: Some("{\"a\":\"b\"}".into()),
+            ..log
+        };
+        assert_eq!(parse(rotated).unwrap().verb, expected(Some(log)));
+        assert_eq!(parse("monitor --bundle /b c1").unwrap().verb, expected(None), "kept nowhere");
     }
 
     #[test]
@@ -235,7 +283,9 @@ mod tests {
             ("create --what x", "unknown option --what"),
             ("create x --bundle", "--bundle needs a value"),
             ("state ../x", "invalid container id"),
-            ("monitor --bundle /b x", "needs --log"),
+            ("monitor --log /l x", "needs --bundle"),
+            ("monitor --bundle /b --log /l --log-max-size 0 x", "--log-max-size 0 is not a number of bytes"),
+            ("monitor --bundle /b --log /l --log-attributes [] x", "--log-attributes is not a JSON object"),
             ("exec x", "needs --process"),
             ("update x", "update needs --resources FILE"),
         ] {

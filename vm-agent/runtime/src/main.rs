@@ -80,7 +80,7 @@ fn run(invocation: Invocation) -> Result<ExitCode, Failure> {
         Verb::Features => print_json(&features::features())?,
         Verb::Monitor { id, bundle, log, open_input } => {
             own_executable::protect()?;
-            return monitor::monitor(&store, &id, &bundle, &log, open_input);
+            return monitor::monitor(&store, &id, &bundle, log.as_ref(), open_input);
         }
         Verb::MonitorExec { id, directory, open_input } => {
             own_executable::protect()?;

@@ -53,6 +53,7 @@ fn options(query: &Query) -> Reply<LogOptions> {
         since: moment::from_query(query, "since")?,
         until: moment::from_query(query, "until")?,
         timestamps: query.on("timestamps"),
+        details: query.on("details"),
         // `all` and whatever is no number of lines mean all of them, as docker has it.
         tail: query.get("tail").and_then(|text| text.parse().ok()),
     })
@@ -67,9 +68,10 @@ mod tests {
     fn options_are_read_as_docker_reads_them() {
         let all = options(&Query::parse("stdout=1&tail=all")).unwrap();
         assert_eq!(all, LogOptions { stdout: true, ..LogOptions::default() });
-        let some = options(&Query::parse("stderr=true&follow=1&timestamps=1&tail=10&since=5.5&until=0")).unwrap();
+        let some =
+            options(&Query::parse("stderr=true&follow=1&timestamps=1&details=1&tail=10&since=5.5&until=0")).unwrap();
         assert_eq!((some.tail, some.since, some.until), (Some(10), Some(Timestamp(5_500_000_000)), None));
-        assert!(some.stderr && some.follow && some.timestamps && !some.stdout);
+        assert!(some.stderr && some.follow && some.timestamps && some.details && !some.stdout);
         assert_eq!(options(&Query::parse("stdout=1&tail=-1")).unwrap().tail, None);
         assert_eq!(
             options(&Query::parse("follow=1")).unwrap_err().message(),

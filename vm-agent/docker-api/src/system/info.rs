@@ -2,7 +2,7 @@
 
 use crate::{error::Reply, wire::json};
 use axum::extract::State;
-use berth_engine::{Engine, system::SystemInfo};
+use berth_engine::{Engine, log::DRIVERS, system::SystemInfo};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -111,7 +111,7 @@ impl Info {
                 "Volume": ["local"],
                 "Network": ["bridge", "host", "null"],
                 "Authorization": null,
-                "Log": ["json-file"],
+                "Log": DRIVERS,
             }),
             memory_limit: true,
             swap_limit: true,

@@ -277,7 +277,7 @@ pub struct Ulimit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogConfig {
-    /// `json-file`; others are refused for now.
+    /// `json-file`, `local`, which rotates unless told otherwise, or `none`.
     pub driver: String,
     /// The driver's options.
     pub options: BTreeMap<String, String>,

@@ -34,8 +34,8 @@ pub struct ContainerDetails {
     pub storage_driver: String,
     /// Directories of the storage driver: `LowerDir`, `UpperDir`, `WorkDir`, `MergedDir`.
     pub storage: BTreeMap<String, String>,
-    /// The file its output is kept in.
-    pub log_path: PathBuf,
+    /// The file its output is kept in, when its driver promises docker's format.
+    pub log_path: Option<PathBuf>,
     /// The file mounted as `/etc/hosts`.
     pub hosts_path: PathBuf,
     /// The file mounted as `/etc/hostname`.

@@ -147,6 +147,6 @@ impl Engine {
     }
 
     async fn kept_output(&self, container: &Container, options: LogOptions) -> Result<LogStream> {
-        self.read_log(container.id(), options, &container.live).await
+        self.read_log(container, options).await
     }
 }

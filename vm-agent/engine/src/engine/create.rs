@@ -8,6 +8,7 @@ use crate::{
         MountSpec, NetworkMode, NetworkSettings, ReadOnlyReach, RestartPolicy, Wish, WishKind, check_machine_bind,
         fill_from_image, name, plan_mounts,
     },
+    log,
     roster::Container,
     signal, spec,
 };
@@ -97,8 +98,9 @@ impl Engine {
         let dir = inner.paths.container(&definition.id);
         tokio::fs::create_dir(&dir).await.map_err(io_error("create", &dir))?;
         inner.seams.snapshots.prepare(&definition.id, &image.id, &dir).await?;
-        let log = inner.paths.log(&definition.id);
-        tokio::fs::File::create_new(&log).await.map_err(io_error("create", &log))?;
+        if let Some(log) = self.log_target(&definition, name)? {
+            tokio::fs::File::create_new(&log.path).await.map_err(io_error("create", &log.path))?;
+        }
 
         // Held until the container is known: no volume is removed between being chosen and being used.
         let mut volumes = inner.volumes.lock().await;
@@ -228,10 +230,7 @@ fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) -> Result<Vec
     if let Some(port) = host.port_bindings.keys().find(|port| port.protocol != Protocol::Tcp) {
         return Err(Error::InvalidParameter(format!("only TCP ports can be published yet; leave out {port}")));
     }
-    if !matches!(host.log_config.driver.as_str(), "" | "json-file") {
-        let driver = &host.log_config.driver;
-        return Err(Error::InvalidParameter(format!("logger: no log driver named '{driver}' is registered")));
-    }
+    log::rotation(&host.log_config)?;
     if let Some(stop) = &config.stop_signal {
         signal::parse(stop)?;
     }

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     Result,
     container::{ContainerDetails, ContainerSize},
+    log,
 };
 use std::{collections::BTreeMap, path::Path};
 
@@ -56,7 +57,7 @@ impl Engine {
             restart_count: live.life.restarts,
             storage_driver: STORAGE_DRIVER.to_owned(),
             storage,
-            log_path: self.inner.paths.log(&definition.id),
+            log_path: log::is_public(&definition.host.log_config).then(|| self.inner.paths.log(&definition.id)),
             hosts_path: etc.hosts,
             hostname_path: etc.hostname,
             resolv_conf_path: etc.resolv_conf,

@@ -3,8 +3,10 @@
 use super::Engine;
 use crate::{
     Error, Result,
+    container::Definition,
     event::{Event, EventOptions},
-    log::{self, LogOptions, LogStream, Reading},
+    log::{self, LogOptions, LogStream, LogTarget, Reading, Rotation},
+    roster::Container,
 };
 use futures_util::stream::BoxStream;
 
@@ -19,7 +21,7 @@ impl Engine {
         }
         let container = self.inner.roster.find(name)?;
         container.now()?;
-        self.read_log(container.id(), options, &container.live).await
+        self.read_log(&container, options).await
     }
 
     /// Events, kept ones first when asked; ends at `until`.
@@ -28,15 +30,22 @@ impl Engine {
         self.inner.events.listen(options, self.inner.seams.clock.now())
     }
 
-    pub(super) async fn read_log(
-        &self,
-        id: &str,
-        options: LogOptions,
-        live: &tokio::sync::watch::Sender<Option<std::sync::Arc<crate::container::Live>>>,
-    ) -> Result<LogStream> {
-        let path = self.inner.paths.log(id);
+    pub(super) async fn read_log(&self, container: &Container, options: LogOptions) -> Result<LogStream> {
+        let definition = &container.definition;
+        let path = log::rotation(&definition.host.log_config)?.map(|_| self.inner.paths.log(&definition.id));
+        let path = path.ok_or(Error::LogNotKept)?;
         let now = self.inner.seams.clock.now();
         let reading = Reading { path: &path, options, now };
-        log::read(reading, &self.inner.logs, live.subscribe()).await
+        log::read(reading, &self.inner.logs, container.live.subscribe()).await
+    }
+
+    /// Where and how the container's output is kept; `None` for nowhere.
+    pub(super) fn log_target(&self, definition: &Definition, name: &str) -> Result<Option<LogTarget>> {
+        let Some(Rotation { max_size, max_files }) = log::rotation(&definition.host.log_config)? else {
+            return Ok(None);
+        };
+        let attributes = log::attributes(definition, name)?;
+        let path = self.inner.paths.log(&definition.id);
+        Ok(Some(LogTarget { path, max_size, max_files, attributes }))
     }
 }

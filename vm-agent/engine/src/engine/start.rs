@@ -171,8 +171,8 @@ impl Engine {
         furnished.map_err(|e| Error::Internal(format!("a start ended in the middle: {e}")))??;
 
         let bundle = inner.paths.bundle(&definition.id);
-        let (log, open_input) = (inner.paths.log(&definition.id), definition.config.open_stdin);
-        let pid = inner.seams.runtime.create(&definition.id, &bundle, &log, open_input).await?;
+        let (log, open_input) = (self.log_target(definition, &live.name)?, definition.config.open_stdin);
+        let pid = inner.seams.runtime.create(&definition.id, &bundle, log.as_ref(), open_input).await?;
         // Before it runs anything: who waited for it misses nothing.
         self.serve_waiting(container).await;
         let other = |e: crate::seam::RuntimeError| Failure::from(StartError::Other(e.to_string()));

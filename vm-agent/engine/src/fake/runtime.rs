@@ -2,7 +2,7 @@
 
 use crate::{
     Timestamp,
-    log::Stdio,
+    log::{LogTarget, Stdio},
     seam::{AttachRequest, Attached, ExitRecord, Liveness, ProcessInput, Runtime, RuntimeError, StartError},
 };
 use async_trait::async_trait;
@@ -11,7 +11,7 @@ use futures_util::StreamExt;
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicI32, Ordering},
@@ -39,7 +39,7 @@ struct Process {
     frozen: bool,
     limits: serde_json::Value,
     /// `None` for an exec.
-    log: Option<PathBuf>,
+    log: Option<LogTarget>,
     end: watch::Sender<Option<ExitRecord>>,
     signals: Vec<i32>,
     output: broadcast::Sender<(Stdio, Bytes)>,
@@ -71,7 +71,7 @@ impl ProcessInput for Typed {
 }
 
 impl Process {
-    fn new(pid: i32, log: Option<PathBuf>) -> Self {
+    fn new(pid: i32, log: Option<LogTarget>) -> Self {
         let output = broadcast::Sender::new(1024);
         let end = watch::Sender::new(None);
         Self {
@@ -141,8 +141,13 @@ impl FakeRuntime {
         let Some(log) = log else { return };
         let stream = if stdio == Stdio::Stdout { "stdout" } else { "stderr" };
         let line = serde_json::json!({ "log": text, "stream": stream, "time": at.rfc3339() });
-        let mut file = std::fs::File::options().append(true).create(true).open(log).unwrap();
+        let mut file = std::fs::File::options().append(true).create(true).open(log.path).unwrap();
         file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
+    /// How a container's output is kept.
+    pub fn log(&self, id: &str) -> Option<LogTarget> {
+        self.processes.lock().unwrap()[id].log.clone()
     }
 
     /// What was typed at a process, of a container or an exec.
@@ -208,14 +213,20 @@ fn id_of(bundle: &Path) -> String {
 
 #[async_trait]
 impl Runtime for FakeRuntime {
-    async fn create(&self, id: &str, bundle: &Path, log: &Path, _open_input: bool) -> Result<i32, StartError> {
+    async fn create(
+        &self,
+        id: &str,
+        bundle: &Path,
+        log: Option<&LogTarget>,
+        _open_input: bool,
+    ) -> Result<i32, StartError> {
         if let Some(error) = self.next_failure.lock().unwrap().take() {
             return Err(error);
         }
         let spec = std::fs::read(bundle.join("config.json")).map_err(|e| StartError::Other(e.to_string()))?;
         self.specs.lock().unwrap().insert(id.to_owned(), serde_json::from_slice(&spec).unwrap());
         let pid = 100 + self.next_pid.fetch_add(1, Ordering::Relaxed);
-        let process = Process::new(pid, Some(log.to_owned()));
+        let process = Process::new(pid, log.cloned());
         let earlier = self.processes.lock().unwrap().insert(id.to_owned(), process);
         assert!(earlier.is_none(), "a container was created twice");
         Ok(pid)

@@ -3,7 +3,7 @@
 use super::Stdio;
 use crate::Timestamp;
 use serde::Deserialize;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// What a line of the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,7 @@ pub(super) struct Entry {
     pub(super) at: Timestamp,
     /// Ends with a newline unless the container's line was longer than one piece.
     pub(super) text: String,
+    pub(super) attributes: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -22,6 +23,8 @@ struct Line<'a> {
     stream: Cow<'a, str>,
     #[serde(borrow)]
     time: Cow<'a, str>,
+    #[serde(default, rename = "attrs")]
+    attributes: BTreeMap<String, String>,
 }
 
 /// The entry on a line; `None` for a line that is damaged.
@@ -32,7 +35,8 @@ pub(super) fn parse(line: &[u8]) -> Option<Entry> {
         "stderr" => Stdio::Stderr,
         _ => return None,
     };
-    Some(Entry { stdio, at: Timestamp::parse_rfc3339(&line.time)?, text: line.log.into_owned() })
+    let at = Timestamp::parse_rfc3339(&line.time)?;
+    Some(Entry { stdio, at, text: line.log.into_owned(), attributes: line.attributes })
 }
 
 #[cfg(test)]

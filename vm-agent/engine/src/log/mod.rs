@@ -1,10 +1,17 @@
 //! A container's output: what was kept, and what comes.
 
+mod attributes;
+mod details;
+mod driver;
 mod entry;
+mod files;
 mod reader;
 mod tail;
 mod watch;
 
+pub(crate) use attributes::attributes;
+pub use driver::{DRIVERS, LogTarget};
+pub(crate) use driver::{Rotation, is_public, rotation};
 pub(crate) use reader::{Reading, read};
 pub(crate) use watch::LogWatch;
 
@@ -28,7 +35,8 @@ pub struct LogFrame {
     pub stdio: Stdio,
     /// When it was written.
     pub at: Timestamp,
-    /// The bytes; with [`LogOptions::timestamps`] the time and a space stand in front.
+    /// The bytes; with [`LogOptions::timestamps`] the time and a space stand in front, and what
+    /// [`LogOptions::details`] are behind that.
     pub bytes: Bytes,
 }
 
@@ -50,6 +58,8 @@ pub struct LogOptions {
     pub until: Option<Timestamp>,
     /// Puts the time in front of each line.
     pub timestamps: bool,
+    /// Puts what the log's options attach to it in front of each line: `key=value,key=value` and a space.
+    pub details: bool,
     /// The last so many lines; `None` is all.
     pub tail: Option<usize>,
 }

@@ -1,12 +1,16 @@
-//! A container's log file as a stream of frames.
+//! A container's log files as a stream of frames.
 
-use super::{LogFrame, LogOptions, LogStream, LogWatch, Stdio, entry, tail};
+use super::{
+    LogFrame, LogOptions, LogStream, LogWatch, Stdio,
+    details::details,
+    entry,
+    files::{Source, Step},
+};
 use crate::{Error, Result, Timestamp, container::Live};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use std::{fs::File, io, path::Path, sync::Arc, time::Duration};
+use std::{io, path::Path, sync::Arc, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncSeekExt},
     sync::{mpsc, watch},
     time::Instant,
 };
@@ -36,20 +40,15 @@ pub(crate) async fn read(
     mut live: watch::Receiver<Option<Arc<Live>>>,
 ) -> Result<LogStream> {
     let Reading { path, options, now } = reading;
-    let failed = |e: io::Error| Error::Internal(format!("could not read the log {}: {e}", path.display()));
     // The watch comes first: what is written after it is told, what was written before it is read.
     let mut watched = options.follow.then(|| watcher.follow(path));
-    let lines = options.tail;
+    let (tail, follow) = (options.tail, options.follow);
     let opened = {
         let path = path.to_owned();
-        tokio::task::spawn_blocking(move || open_at(&path, lines))
+        blocking(move || Source::open(&path, tail, follow))
     };
-    let Some((file, start)) = opened.await.map_err(|e| failed(io::Error::other(e)))?.map_err(failed)? else {
-        return Ok(futures_util::stream::empty().boxed());
-    };
-    let mut file = tokio::fs::File::from_std(file);
-    file.seek(io::SeekFrom::Start(start)).await.map_err(failed)?;
-    file.set_max_buf_size(CHUNK);
+    let mut source =
+        opened.await.map_err(|e| Error::Internal(format!("could not read the log {}: {e}", path.display())))?;
 
     let (frames, stream) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
@@ -58,28 +57,35 @@ pub(crate) async fn read(
         loop {
             // Looked at before the read: after the end nothing is written any more.
             let ended = live.borrow_and_update().as_ref().is_none_or(|live| !live.life.runs());
-            match file.read(&mut chunk).await {
-                Ok(0) => {
-                    let Some(watched) = watched.as_mut().filter(|_| !ended) else { return };
-                    tokio::select! {
-                        () = watched.grown() => {}
-                        changed = live.changed() => {
-                            if changed.is_err() {
+            let step = blocking(move || source.read(&mut chunk).map(|step| (step, source, chunk)));
+            match step.await {
+                Ok((step, had_source, had_chunk)) => {
+                    (source, chunk) = (had_source, had_chunk);
+                    match step {
+                        Step::Nothing => {
+                            let Some(watched) = watched.as_mut().filter(|_| !ended) else { return };
+                            tokio::select! {
+                                () = watched.grown() => {}
+                                changed = live.changed() => {
+                                    if changed.is_err() {
+                                        return;
+                                    }
+                                }
+                                () = frames.closed() => return,
+                                () = lines.out_of_time() => return,
+                            }
+                        }
+                        Step::Turned => lines.begun.clear(),
+                        Step::Bytes(read) => {
+                            for frame in lines.frames(&chunk[..read]) {
+                                if frames.send(Ok(frame)).await.is_err() {
+                                    return;
+                                }
+                            }
+                            if lines.past_until {
                                 return;
                             }
                         }
-                        () = frames.closed() => return,
-                        () = lines.out_of_time() => return,
-                    }
-                }
-                Ok(read) => {
-                    for frame in lines.frames(&chunk[..read]) {
-                        if frames.send(Ok(frame)).await.is_err() {
-                            return;
-                        }
-                    }
-                    if lines.past_until {
-                        return;
                     }
                 }
                 Err(e) => {
@@ -93,16 +99,8 @@ pub(crate) async fn read(
     Ok(ReceiverStream::new(stream).boxed())
 }
 
-/// The file, and where its last lines begin; `None` when there is no file yet.
-fn open_at(path: &Path, lines: Option<usize>) -> io::Result<Option<(File, u64)>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let len = file.metadata()?.len();
-    let start = lines.map_or(Ok(0), |lines| tail::start_of_last(&file, len, lines))?;
-    Ok(Some((file, start)))
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 /// Cuts bytes into lines and lines into frames.
@@ -152,8 +150,8 @@ impl Lines {
     }
 
     fn frame(&mut self, line: &[u8]) -> Option<LogFrame> {
-        let entry::Entry { stdio, at, text } = entry::parse(line)?;
-        let LogOptions { stdout, stderr, since, until, timestamps, .. } = self.options;
+        let entry::Entry { stdio, at, text, attributes } = entry::parse(line)?;
+        let LogOptions { stdout, stderr, since, until, timestamps, details: with_details, .. } = self.options;
         if until.is_some_and(|until| at > until) {
             self.past_until = true;
         }
@@ -166,12 +164,14 @@ impl Lines {
         if !wanted || self.past_until || since.is_some_and(|since| at < since) {
             return None;
         }
-        let bytes = if timestamps && begins {
-            Bytes::from(format!("{} {text}", at.rfc3339_fixed()))
-        } else {
-            Bytes::from(text)
-        };
-        Some(LogFrame { stdio, at, bytes })
+        let mut front = String::new();
+        if timestamps && begins {
+            front = at.rfc3339_fixed() + " ";
+        }
+        if with_details && begins {
+            front = front + &details(&attributes) + " ";
+        }
+        Some(LogFrame { stdio, at, bytes: Bytes::from(if front.is_empty() { text } else { front + &text }) })
     }
 }
 

@@ -8,10 +8,11 @@ use std::{
 
 const BLOCK: u64 = 64 << 10;
 
-/// The offset at which the last `lines` of the file's first `len` bytes begin. An unfinished last line counts.
-pub(super) fn start_of_last(file: &File, len: u64, lines: usize) -> io::Result<u64> {
-    if lines == 0 {
-        return Ok(len);
+/// The offset at which the last `lines` of the file's first `len` bytes begin, and how many there are. An unfinished
+/// last line counts.
+pub(super) fn start_of_last(file: &File, len: u64, lines: usize) -> io::Result<(u64, usize)> {
+    if lines == 0 || len == 0 {
+        return Ok((len, 0));
     }
     let mut block = vec![0; usize::try_from(BLOCK).unwrap_or(usize::MAX)];
     let mut end = len;
@@ -28,12 +29,13 @@ pub(super) fn start_of_last(file: &File, len: u64, lines: usize) -> io::Result<u
             }
             found += 1;
             if found == lines {
-                return Ok(after);
+                return Ok((after, lines));
             }
         }
         end = start;
     }
-    Ok(0)
+    // The first line begins where nothing ended.
+    Ok((0, found + 1))
 }
 
 #[cfg(test)]
@@ -45,7 +47,8 @@ mod tests {
     fn tail(text: &str, lines: usize) -> String {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
-        let start = start_of_last(&file, text.len() as u64, lines).unwrap();
+        let (start, found) = start_of_last(&file, text.len() as u64, lines).unwrap();
+        assert_eq!(found, text[usize::try_from(start).unwrap()..].split_inclusive('\n').count());
         text[usize::try_from(start).unwrap()..].to_owned()
     }
 

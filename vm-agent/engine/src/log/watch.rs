@@ -1,4 +1,4 @@
-//! Tells followers that a log file has grown: one inotify descriptor for all of them, since the system gives few.
+//! Tells followers that a log has grown or goes on in another file: one inotify descriptor for all of them, since the system gives few.
 
 use rustix::fs::inotify::{self, CreateFlags, Reader, WatchFlags};
 use std::{
@@ -15,7 +15,7 @@ use tokio::{io::unix::AsyncFd, sync::watch, task::AbortHandle};
 /// How often a follower looks when the system gives no watch.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// All watched files.
+/// All watched logs.
 pub(crate) struct LogWatch {
     shared: Arc<Shared>,
     task: AbortHandle,
@@ -27,7 +27,7 @@ struct Shared {
     files: Mutex<HashMap<i32, (usize, watch::Sender<()>)>>,
 }
 
-/// One follower's interest in a file.
+/// One follower's interest in a log.
 pub(crate) struct Watched {
     /// `None` when the system gave no watch.
     source: Option<(Arc<Shared>, i32, watch::Receiver<()>)>,
@@ -52,10 +52,12 @@ impl LogWatch {
         Ok(Self { shared, task: task.abort_handle() })
     }
 
-    /// Begins to watch a file; growth after this moment is told.
+    /// Begins to watch a log; growth after this moment is told. It is its directory that is watched: the files change.
     pub(crate) fn follow(&self, path: &Path) -> Watched {
         let mut files = self.shared.files();
-        let wd = match inotify::add_watch(self.shared.fd.as_fd(), path, WatchFlags::MODIFY) {
+        let dir = path.parent().unwrap_or(path);
+        let flags = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
+        let wd = match inotify::add_watch(self.shared.fd.as_fd(), dir, flags) {
             Ok(wd) => wd,
             Err(e) => {
                 tracing::warn!("{} is looked at now and then, since it cannot be watched: {e}", path.display());
@@ -102,7 +104,7 @@ impl Shared {
 }
 
 impl Watched {
-    /// Resolves when the file has grown since the last call.
+    /// Resolves when something was written since the last call.
     pub(crate) async fn grown(&mut self) {
         if let Some((_, _, told)) = &mut self.source
             && told.changed().await.is_ok()
@@ -121,7 +123,7 @@ impl Drop for Watched {
         *followers -= 1;
         if *followers == 0 {
             files.remove(wd);
-            // The kernel drops the watch of a deleted file by itself.
+            // The kernel drops the watch of a deleted directory by itself.
             if let Err(e) = inotify::remove_watch(shared.fd.as_fd(), *wd) {
                 tracing::debug!("a watch was gone already: {e}");
             }

@@ -1,6 +1,9 @@
 //! Running containers.
 
-use crate::{Timestamp, log::Stdio};
+use crate::{
+    Timestamp,
+    log::{LogTarget, Stdio},
+};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
@@ -110,12 +113,18 @@ pub trait ProcessInput: Send {
 #[async_trait]
 pub trait Runtime: Send + Sync {
     /// Makes the container's first process, held before it runs anything, and the monitor that keeps its output in
-    /// `log` and, with `open_input`, its input open. The process, in the machine's pid namespace. On failure nothing is
-    /// left.
+    /// `log`, if anywhere, and, with `open_input`, its input open. The process, in the machine's pid namespace. On failure
+    /// nothing is left.
     ///
     /// # Errors
     /// In docker's words.
-    async fn create(&self, id: &str, bundle: &Path, log: &Path, open_input: bool) -> Result<i32, StartError>;
+    async fn create(
+        &self,
+        id: &str,
+        bundle: &Path,
+        log: Option<&LogTarget>,
+        open_input: bool,
+    ) -> Result<i32, StartError>;
 
     /// Lets the process go.
     ///

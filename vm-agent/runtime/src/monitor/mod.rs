@@ -31,8 +31,10 @@ use crate::{
     init::Streams,
 };
 
+pub(crate) use self::log::LogOptions;
+
 /// Creates container `id` from the bundle at `directory`, says on standard output how that went, and stays until the
-/// container has ended. Its output goes to `log`; with `open_input` clients may write to its standard input.
+/// container has ended. Its output is kept in `log`; with `open_input` clients may write to its standard input.
 ///
 /// # Errors
 /// What keeps the monitor itself from working once the container exists; a container that cannot be made has been
@@ -41,7 +43,7 @@ pub(crate) fn monitor(
     store: &Store,
     id: &ContainerId,
     directory: &Path,
-    log: &Path,
+    log: Option<&LogOptions>,
     open_input: bool,
 ) -> Result<ExitCode, Failure> {
     stay(begin(store, id, directory, log, open_input))
@@ -68,16 +70,22 @@ fn stay(watch: Result<Watch, Failure>) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn begin(store: &Store, id: &ContainerId, directory: &Path, log: &Path, open_input: bool) -> Result<Watch, Failure> {
+fn begin(
+    store: &Store,
+    id: &ContainerId,
+    directory: &Path,
+    log: Option<&LogOptions>,
+    open_input: bool,
+) -> Result<Watch, Failure> {
     let children = detach()?;
     let bundle = Bundle::load(directory)?;
-    let log = log::Log::open(log)?;
+    let log = log.map(log::Log::open).transpose()?;
     let socket = socket::Socket::bind(&bundle.directory)?;
     let (streams, ends) = connect(bundle.wants_terminal()?, open_input)?;
     let mut created = create(store, id, &bundle, streams).inspect_err(|_| socket.unlink())?;
     let (streams, input) = streams::hold(ends, created.terminal.take(), open_input)?;
     let directory = bundle.directory;
-    Watch::new(Held { created, starter: None, streams, input, children, socket, log: Some(log), directory })
+    Watch::new(Held { created, starter: None, streams, input, children, socket, log, directory })
 }
 
 fn begin_exec(store: &Store, id: &ContainerId, directory: &Path, open_input: bool) -> Result<Watch, Failure> {

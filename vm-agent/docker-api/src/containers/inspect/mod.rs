@@ -131,7 +131,7 @@ impl Details {
             resolv_conf_path: text(&container.resolv_conf_path),
             hostname_path: text(&container.hostname_path),
             hosts_path: text(&container.hosts_path),
-            log_path: text(&container.log_path),
+            log_path: container.log_path.as_deref().map(text).unwrap_or_default(),
             name: format!("/{}", container.name),
             restart_count: container.restart_count,
             driver: container.storage_driver.clone(),

@@ -28,7 +28,7 @@ fn container() -> ContainerDetails {
         restart_count: 0,
         storage_driver: "overlay2".into(),
         storage: BTreeMap::from([("UpperDir".into(), "/data/berth/containers/ab/upper".into())]),
-        log_path: "/data/berth/containers/ab/container.log".into(),
+        log_path: Some("/data/berth/containers/ab/container.log".into()),
         hosts_path: "/data/berth/containers/ab/hosts".into(),
         hostname_path: "/data/berth/containers/ab/hostname".into(),
         resolv_conf_path: "/data/berth/containers/ab/resolv.conf".into(),

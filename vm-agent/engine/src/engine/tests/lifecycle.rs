@@ -324,3 +324,31 @@ async fn the_end_of_the_engine_stops_everything_and_starts_nothing() {
     case.until_gone(&once).await;
     case.nothing_runs();
 }
+
+#[tokio::test]
+async fn a_log_is_kept_as_its_driver_does() {
+    let case = Case::new().await;
+    let silent = case.run("silent", |host| host.log_config.driver = "none".into()).await;
+    let options = LogOptions { stdout: true, ..LogOptions::default() };
+    let Err(refused) = case.engine.container_logs(&silent, options.clone()).await else { panic!("it was answered") };
+    assert_eq!(refused.to_string(), "configured logging driver does not support reading");
+    assert_eq!(refused.kind(), crate::ErrorKind::Unsupported);
+    assert_eq!(case.engine.inspect_container(&silent).await.unwrap().log_path, None);
+
+    let mut request = busybox("local", |host| {
+        let options = [("labels-regex", "^ti"), ("tag", "{{.Name}} of {{.ImageName}}")];
+        host.log_config.driver = "local".into();
+        host.log_config.options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    });
+    request.config.labels.insert("tier".into(), "front".into());
+    request.config.labels.insert("other".into(), "x".into());
+    let local = case.engine.create_container(request).await.unwrap().id;
+    case.engine.start_container(&local).await.unwrap();
+    let target = case.fakes.runtime.log(&local).unwrap();
+    assert_eq!((target.max_size, target.max_files), (Some(20 << 20), 5));
+    let attributes: Vec<(&str, &str)> = target.attributes.iter().map(|(key, value)| (&**key, &**value)).collect();
+    assert_eq!(attributes, [("tag", "local of busybox"), ("tier", "front")]);
+    case.fakes.runtime.print(&local, Stdio::Stdout, "kept\n", crate::Timestamp(1));
+    let kept: Vec<_> = case.engine.container_logs(&local, options).await.unwrap().collect().await;
+    assert_eq!(kept[0].as_ref().unwrap().bytes, "kept\n");
+}

@@ -79,7 +79,7 @@ async fn a_container_that_was_made_but_never_started_is_taken_away() {
     let bundle = case.dir.path().join("run/containers").join(&id);
     std::fs::create_dir_all(bundle.join("rootfs")).unwrap();
     std::fs::write(bundle.join("config.json"), "{}").unwrap();
-    case.fakes.runtime.create(&id, &bundle, &bundle.join("log"), false).await.unwrap();
+    case.fakes.runtime.create(&id, &bundle, None, false).await.unwrap();
     let case = case.engine_restarted().await;
     assert_eq!(case.state(&id).await.status, ContainerState::Created);
     case.nothing_runs();
@@ -93,7 +93,7 @@ async fn a_process_whose_row_was_not_yet_written_is_taken_up() {
     let bundle = case.dir.path().join("run/containers").join(&id);
     std::fs::create_dir_all(&bundle).unwrap();
     std::fs::write(bundle.join("config.json"), "{}").unwrap();
-    case.fakes.runtime.create(&id, &bundle, &bundle.join("log"), false).await.unwrap();
+    case.fakes.runtime.create(&id, &bundle, None, false).await.unwrap();
     case.fakes.runtime.start(&id).await.unwrap();
     let case = case.engine_restarted().await;
     let state = case.state(&id).await;

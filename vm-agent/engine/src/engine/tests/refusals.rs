@@ -33,6 +33,14 @@ async fn bad_requests_are_refused_and_leave_nothing() {
     assert!(text.contains("/home/me cannot be mounted"), "{text}");
     let (text, kind) = said(&case, |r| r.host.network_mode = NetworkMode::Other("mine".into())).await;
     assert_eq!((text.as_str(), kind), ("network mine not found", ErrorKind::NotFound));
+    for (key, value, expected) in [
+        ("what", "1", "unknown log opt 'what' for json-file log driver"),
+        ("tag", "{{.Nope}}", "failed to initialize logging driver: the tag has no field {{.Nope}}"),
+        ("env-regex", "(", "failed to initialize logging driver: env-regex \"(\": "),
+    ] {
+        let (text, _) = said(&case, |r| drop(r.host.log_config.options.insert(key.into(), value.into()))).await;
+        assert!(text.starts_with(expected), "{text}");
+    }
     let (text, _) = said(&case, |r| {
         let port = "53/udp".parse().unwrap();
         r.host.port_bindings.insert(port, vec![PortBinding { ip: None, port: 0 }]);

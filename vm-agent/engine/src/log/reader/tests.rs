@@ -3,7 +3,7 @@ use crate::{
     Timestamp,
     container::{Life, Turn},
 };
-use std::io::Write as _;
+use std::{fs::File, io::Write as _};
 
 struct Log {
     dir: tempfile::TempDir,
@@ -134,4 +134,31 @@ async fn damage_in_the_middle_is_skipped() {
     log.append("garbage\n\n");
     log.write("stdout", 2, "b\n");
     assert_eq!(log.text(both()).await, "a\nb\n");
+}
+
+#[tokio::test]
+async fn a_follower_goes_over_to_the_next_file() {
+    let log = Log::of_a_running_container();
+    let mut stream = log.read(LogOptions { follow: true, tail: Some(0), ..both() }).await;
+    let path = log.dir.path().join("log");
+    for number in 1..=3 {
+        log.write("stdout", number, "before\n");
+        std::fs::rename(&path, log.dir.path().join(format!("log.{number}"))).unwrap();
+        log.write("stdout", number, "behind\n");
+        assert_eq!((next(&mut stream).await, next(&mut stream).await), ("before\n".to_owned(), "behind\n".to_owned()));
+    }
+    log.end();
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn what_options_attach_stands_in_front_of_a_line_behind_its_time() {
+    let log = Log::of_a_running_container();
+    log.append(
+        "{\"log\":\"x\\n\",\"stream\":\"stdout\",\"attrs\":{\"b\":\"2\",\"a\":\"1\"},\"time\":\"2026-01-01T00:00:01Z\"}\n",
+    );
+    assert_eq!(log.text(both()).await, "x\n");
+    assert_eq!(log.text(LogOptions { details: true, ..both() }).await, "a=1,b=2 x\n");
+    let all = log.text(LogOptions { details: true, timestamps: true, ..both() }).await;
+    assert_eq!(all, "2026-01-01T00:00:01.000000000Z a=1,b=2 x\n");
 }
