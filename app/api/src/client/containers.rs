@@ -1,20 +1,17 @@
 //! Containers, through the Docker Engine API of the guest.
 
-use super::{Client, http, segment};
+use super::{Client, http, segment, streams};
 use crate::{
     container::{ContainerRow, LogChunk, LogOptions, RemoveOptions, WaitFor},
     error::Error,
     run::RunRequest,
 };
 use ::http::Method;
-use bollard::{
-    container::LogOutput,
-    query_parameters::{
-        CreateContainerOptions, KillContainerOptions, ListContainersOptions, LogsOptions, RemoveContainerOptions,
-        RestartContainerOptions, StartContainerOptions, StopContainerOptions,
-    },
+use bollard::query_parameters::{
+    CreateContainerOptions, KillContainerOptions, ListContainersOptions, RemoveContainerOptions,
+    RestartContainerOptions, StartContainerOptions, StopContainerOptions,
 };
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, TryStreamExt};
 use std::pin::Pin;
 
 /// A stream of a container's output.
@@ -155,19 +152,10 @@ impl Client {
     /// A container's output.
     ///
     /// # Errors
-    /// Those of every request, as the stream's first item.
-    pub fn logs(&self, name: &str, options: &LogOptions) -> Result<Output, Error> {
-        let name = segment("container", name)?;
-        let options = LogsOptions {
-            follow: options.follow,
-            stdout: true,
-            stderr: true,
-            since: options.since,
-            timestamps: options.timestamps,
-            tail: options.tail.map_or_else(|| "all".into(), |lines| lines.to_string()),
-            ..Default::default()
-        };
-        Ok(Box::pin(self.docker()?.logs(&name, Some(options)).map(chunk)))
+    /// Those of every request.
+    pub async fn logs(&self, name: &str, options: &LogOptions) -> Result<Output, Error> {
+        let path = format!("/containers/{}/logs?{}", segment("container", name)?, options.query());
+        Ok(streams::output(http::send(&self.home, Method::GET, &path).await?))
     }
 
     /// Everything the engine knows of a container, field by field as it said it.
@@ -185,10 +173,4 @@ fn done_already(answer: Result<(), bollard::errors::Error>) -> Result<(), Error>
         Err(Error::Engine { status: 304, .. }) => Ok(()),
         answer => answer,
     }
-}
-
-fn chunk(output: Result<LogOutput, bollard::errors::Error>) -> Result<LogChunk, Error> {
-    let output = output?;
-    let stderr = matches!(output, LogOutput::StdErr { .. });
-    Ok(LogChunk { stderr, bytes: output.into_bytes() })
 }

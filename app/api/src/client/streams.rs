@@ -5,13 +5,16 @@
 
 use super::{Client, containers::Output, http, segment};
 use crate::{container::LogChunk, error::Error};
-use ::http::Method;
+use ::http::{HeaderValue, Method, Response, header::CONTENT_TYPE};
 use bytes::{Bytes, BytesMut};
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
+use http_body_util::BodyDataStream;
+use hyper::body::Incoming;
 use serde::Serialize;
 use serde_json::json;
 use std::pin::Pin;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, BufReader};
+use tokio_util::io::StreamReader;
 
 /// Read at once, bytes.
 const CHUNK: usize = 64 << 10;
@@ -155,6 +158,14 @@ impl Client {
         let path = format!("/exec/{}/resize?h={rows}&w={columns}", segment("exec", id)?);
         http::body(http::send(&self.home, Method::POST, &path).await?).await.map(drop)
     }
+}
+
+/// The output that an answer streams: raw for a terminal, or what it says of itself.
+pub(super) fn output(answer: Response<Incoming>) -> Output {
+    let kind = answer.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let framed = kind == Some(b"application/vnd.docker.multiplexed-stream");
+    let reader = StreamReader::new(BodyDataStream::new(answer.into_body()).map_err(std::io::Error::other));
+    if framed { frames(reader) } else { raw(reader) }
 }
 
 fn attached(connection: http::Hijacked, tty: bool) -> Attached {

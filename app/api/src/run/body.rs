@@ -32,6 +32,7 @@ impl RunRequest {
             attach_stderr: Some(!self.detached),
             volumes: some(self.anonymous_volumes()),
             exposed_ports: some(self.exposed()),
+            healthcheck: self.health.as_ref().map(super::health::HealthSpec::body),
             host_config: Some(self.host_config()?),
             ..Default::default()
         })
@@ -62,6 +63,7 @@ impl RunRequest {
             readonly_rootfs: Some(self.read_only),
             memory: self.memory,
             nano_cpus: self.nano_cpus,
+            log_config: self.log.body(),
             ..Default::default()
         };
         self.isolation.enter(&mut host);
@@ -133,8 +135,9 @@ fn some<T>(list: Vec<T>) -> Option<Vec<T>> {
 #[cfg(test)]
 mod tests {
     use super::super::{
+        health::{self, HealthSpec},
         isolation::{self, Isolation},
-        publish, volume,
+        logging, publish, volume,
     };
     use super::*;
 
@@ -155,6 +158,19 @@ mod tests {
         assert_eq!(json["HostConfig"]["Binds"][0], "data:/data:ro");
         assert!(json["Volumes"]["/cache"].is_object(), "{json}");
         assert_eq!(json["HostConfig"]["AutoRemove"], true);
+    }
+
+    #[test]
+    fn logs_and_health_are_asked_for_when_something_is_said_of_them() {
+        let json = |request: RunRequest| serde_json::to_value(request.body().unwrap()).unwrap();
+        let silent = json(RunRequest::default());
+        assert!(silent.get("Healthcheck").is_none() && silent["HostConfig"].get("LogConfig").is_none(), "{silent}");
+        let log = logging::spec(Some("local".into()), vec![("max-file".into(), "2".into())]).unwrap();
+        let health = health::check(HealthSpec { interval: 5, ..HealthSpec::default() }).unwrap();
+        let said = json(RunRequest { log, health, ..RunRequest::default() });
+        assert_eq!(said["Healthcheck"]["Interval"], 5);
+        assert_eq!(said["HostConfig"]["LogConfig"], serde_json::json!({"Type": "local", "Config": {"max-file": "2"}}));
+        assert!(logging::spec(Some("none".into()), vec![("a".into(), "b".into())]).is_err());
     }
 
     #[test]

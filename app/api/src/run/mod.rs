@@ -1,7 +1,9 @@
 //! What `run` and `create` take: docker's options as data, parsed by pure functions that a CLI and a form share.
 
 pub mod environment;
+pub mod health;
 pub mod isolation;
+pub mod logging;
 pub mod publish;
 pub mod quantity;
 pub mod restart;
@@ -68,4 +70,12 @@ pub struct RunRequest {
     #[serde(skip)]
     #[cfg_attr(feature = "specta", specta(skip))]
     pub isolation: isolation::Isolation,
+    /// How it is asked whether it is well; `None` leaves that to the image.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub health: Option<health::HealthSpec>,
+    /// How its output is kept.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub log: logging::LogSpec,
 }

@@ -36,6 +36,42 @@ pub fn nano_cpus(text: &str) -> Result<i64, Error> {
     scaled(text, 1_000_000_000).ok_or_else(|| Error::Invalid(format!("failed to parse {text} as a rational number")))
 }
 
+/// Nanoseconds from a duration as Go writes them: `1h30m`, `1.5s`, `300ms`; also negative.
+///
+/// # Errors
+/// [`Error::Invalid`] in docker's words.
+pub fn duration(text: &str) -> Result<i64, Error> {
+    let invalid = || Error::Invalid(format!("time: invalid duration {text:?}"));
+    let (sign, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Ok(0);
+    }
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    let mut total = 0_i64;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
+        let (number, behind) = rest.split_at(digits);
+        let unit = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
+        let nanos = match &behind[..unit] {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            _ => return Err(invalid()),
+        };
+        total = scaled(number, nanos).and_then(|part| total.checked_add(part)).ok_or_else(invalid)?;
+        rest = &behind[unit..];
+    }
+    Ok(sign * total)
+}
+
 /// A decimal number times `unit`, rounded down, without the error of binary fractions.
 fn scaled(number: &str, unit: i64) -> Option<i64> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
@@ -74,6 +110,23 @@ mod tests {
     }
 
     #[test]
+    fn durations_are_gos() {
+        for (text, expected) in [
+            ("30s", 30_000_000_000),
+            ("1h30m", 5_400_000_000_000),
+            ("1.5s", 1_500_000_000),
+            ("300ms", 300_000_000),
+            ("-2us", -2000),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text).unwrap(), expected, "{text}");
+        }
+        for text in ["", "-", "10", "s", "1x", "1s2", "99999999h", "1..5s"] {
+            assert_eq!(duration(text).unwrap_err().to_string(), format!("time: invalid duration {text:?}"));
+        }
+    }
+
+    #[test]
     fn cpus_are_exact() {
         assert_eq!(nano_cpus("1.5").unwrap(), 1_500_000_000);
         assert_eq!(nano_cpus("0.1").unwrap(), 100_000_000);
@@ -84,6 +137,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_gets_an_answer(text in ".{0,30}") {
+            drop(duration(&text));
             if let Ok(count) = bytes(&text) {
                 prop_assert!(count >= 0);
             }

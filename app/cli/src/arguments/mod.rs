@@ -3,7 +3,9 @@
 mod change;
 mod exec;
 mod files;
+mod health;
 mod isolation;
+mod logging;
 mod observe;
 mod run;
 
@@ -215,11 +217,17 @@ pub(crate) struct Logs {
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// Only the last lines, a number or "all"
-    #[arg(short = 'n', long, default_value = "all", value_name = "LINES")]
+    #[arg(short = 'n', long, default_value = "all", value_name = "LINES", allow_negative_numbers = true)]
     pub(crate) tail: String,
     /// Only what was written since: a time (2026-11-20T10:00:00Z), seconds since 1970, or an age (10m, 2h30m)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
+    /// Only what was written until then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Print what the log's options attach to each line
+    #[arg(long)]
+    pub(crate) details: bool,
     /// Print each line's time
     #[arg(short, long)]
     pub(crate) timestamps: bool,

@@ -1,6 +1,6 @@
 //! Options of `run` and `create`, and the request they make.
 
-use super::isolation::IsolationOptions;
+use super::{health::HealthOptions, isolation::IsolationOptions, logging::LoggingOptions};
 use crate::failure::{Failure, invalid, io};
 use berth_api::run::{PublishSpec, RunRequest, environment, publish, quantity, restart, volume};
 use clap::Args;
@@ -89,6 +89,10 @@ pub(crate) struct CreateOptions {
     #[arg(short, long)]
     pub(crate) quiet: bool,
     #[command(flatten)]
+    health: HealthOptions,
+    #[command(flatten)]
+    logging: LoggingOptions,
+    #[command(flatten)]
     isolation: IsolationOptions,
     /// Print help
     #[arg(long, action = clap::ArgAction::Help)]
@@ -129,6 +133,8 @@ impl CreateOptions {
             interactive: self.interactive,
             detached: false,
             auto_remove: self.rm,
+            health: self.health.read()?,
+            log: self.logging.read()?,
             isolation: self.isolation.read()?,
         })
     }

@@ -13,12 +13,13 @@ use std::{io::Write, pin::pin, time::SystemTime};
 use time::{OffsetDateTime, macros::format_description};
 
 pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
-    let moment = |text: &Option<String>| {
-        text.as_deref().map(|text| since::parse(text, SystemTime::now()).map(i64::from)).transpose()
+    let moment = |text: &Option<String>, option| {
+        let moment = text.as_deref().map(|text| since::parse(text, option, SystemTime::now())).transpose();
+        moment.map(|at| at.map(|nanos| nanos / 1_000_000_000))
     };
     let query = EventQuery {
-        since: moment(&options.since)?,
-        until: moment(&options.until)?,
+        since: moment(&options.since, "--since")?,
+        until: moment(&options.until, "--until")?,
         filters: filters(&options.filter)?,
     };
     let template = match options.format.as_deref() {

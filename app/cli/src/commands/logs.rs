@@ -12,7 +12,11 @@ use std::{io::Write, pin::pin, time::SystemTime};
 pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
     let tail = match options.tail.as_str() {
         "all" => None,
-        number => Some(number.parse().map_err(|_| invalid(format!("invalid value for --tail: {number:?}")))?),
+        // Docker takes a negative number for all, too.
+        number => {
+            let number: i64 = number.parse().map_err(|_| invalid(format!("invalid value for --tail: {number:?}")))?;
+            u64::try_from(number).ok()
+        }
     };
     match &options.name {
         Some(name) => container(client, name, &options, tail).await,
@@ -21,15 +25,25 @@ pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
 }
 
 async fn container(client: &Client, name: &str, options: &Logs, tail: Option<u64>) -> Outcome {
-    let since = options.since.as_deref().map(|text| since::parse(text, SystemTime::now())).transpose()?.unwrap_or(0);
-    let options = LogOptions { follow: options.follow, tail, since, timestamps: options.timestamps };
-    super::session::copy(client.logs(name, &options)?).await?;
+    let moment = |text: &Option<String>, option| {
+        text.as_deref().map(|text| since::parse(text, option, SystemTime::now())).transpose()
+    };
+    let options = LogOptions {
+        follow: options.follow,
+        tail,
+        since: moment(&options.since, "--since")?,
+        until: moment(&options.until, "--until")?,
+        timestamps: options.timestamps,
+        details: options.details,
+    };
+    super::session::copy(client.logs(name, &options).await?).await?;
     Ok(0)
 }
 
 async fn console(client: &Client, options: &Logs, tail: Option<u64>) -> Outcome {
-    if options.since.is_some() || options.timestamps {
-        return Err(invalid("--since and --timestamps need a container: the machine's console has no times"));
+    if options.since.is_some() || options.until.is_some() || options.timestamps || options.details {
+        let why = "--since, --until, --timestamps and --details need a container: the machine's console has no times";
+        return Err(invalid(why));
     }
     let path = client.home().console_log();
     let running = super::must_run(client).await;

@@ -1,47 +1,33 @@
-//! The value of `--since`.
+//! The values of `--since` and `--until`.
 
 use crate::failure::{Failure, invalid};
+use berth_api::run::quantity;
 use std::time::{SystemTime, UNIX_EPOCH};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-/// Seconds since the Unix epoch from a time, such seconds, or an age.
+/// Nanoseconds since the Unix epoch from a time, seconds since then, or an age. `option` is named when it is none of
+/// these.
 ///
 /// # Errors
 /// When it is none of these.
-pub(super) fn parse(text: &str, now: SystemTime) -> Result<i32, Failure> {
-    let bad = || {
-        invalid(format!("invalid value for --since: {text:?}; give a time, seconds since 1970, or an age such as 10m"))
-    };
-    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(i64::MAX));
-    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
-    let seconds = if let Ok(seconds) = whole.parse::<i64>() {
-        seconds
-    } else if let Ok(time) = OffsetDateTime::parse(text, &Rfc3339) {
-        time.unix_timestamp()
-    } else {
-        now - age(text).ok_or_else(bad)?
-    };
-    i32::try_from(seconds.max(0)).map_err(|_| bad())
+pub(super) fn parse(text: &str, option: &str, now: SystemTime) -> Result<i64, Failure> {
+    let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
+    let time = || OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos().try_into().ok();
+    let ago = || now.checked_sub(quantity::duration(text).ok()?);
+    let moment = seconds(text).or_else(time).or_else(ago);
+    moment.filter(|at| *at >= 0).ok_or_else(|| {
+        invalid(format!("invalid value for {option}: {text:?}; give a time, seconds since 1970, or an age such as 10m"))
+    })
 }
 
-/// `1h30m`, `45s`: seconds.
-fn age(text: &str) -> Option<i64> {
-    let mut total = 0_i64;
-    let mut rest = text;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).filter(|digits| *digits > 0)?;
-        let number: i64 = rest[..digits].parse().ok()?;
-        let unit = match rest.as_bytes()[digits] {
-            b's' => 1,
-            b'm' => 60,
-            b'h' => 3600,
-            b'd' => 86_400,
-            _ => return None,
-        };
-        total = total.checked_add(number.checked_mul(unit)?)?;
-        rest = &rest[digits + 1..];
+/// `1700000000`, `1700000000.25`: nanoseconds.
+fn seconds(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 9 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-    (!text.is_empty()).then_some(total)
+    let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
+    whole.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)
 }
 
 #[cfg(test)]
@@ -53,16 +39,18 @@ mod tests {
     fn times_seconds_and_ages_are_read() {
         let now = UNIX_EPOCH + Duration::from_secs(1_800_000_000);
         for (text, expected) in [
-            ("1700000000", 1_700_000_000),
-            ("1700000000.25", 1_700_000_000),
-            ("2026-11-20T10:00:00Z", 1_795_168_800),
-            ("10m", 1_799_999_400),
-            ("1h30m", 1_799_994_600),
+            ("1700000000", 1_700_000_000_000_000_000),
+            ("1700000000.25", 1_700_000_000_250_000_000),
+            ("2026-11-20T10:00:00Z", 1_795_168_800_000_000_000),
+            ("10m", 1_799_999_400_000_000_000),
+            ("1h30m", 1_799_994_600_000_000_000),
+            ("500ms", 1_799_999_999_500_000_000),
         ] {
-            assert_eq!(parse(text, now).unwrap(), expected, "{text}");
+            assert_eq!(parse(text, "--since", now).unwrap(), expected, "{text}");
         }
         for text in ["", "yesterday", "m", "10x", "m10", "99999999999"] {
-            assert!(parse(text, now).is_err(), "{text}");
+            let failure = format!("{:?}", parse(text, "--until", now).unwrap_err());
+            assert!(failure.contains("invalid value for --until"), "{text}: {failure}");
         }
     }
 }
