@@ -68,6 +68,76 @@ fn a_swapped_mount_target_leads_nowhere() {
     assert_eq!(client.request("DELETE", &format!("/containers/{swapper}?force=1"), None).status, 204);
 }
 
+/// CVE-2018-15664: a container swaps a directory for links that lead out, in its root and in a volume, while files are
+/// copied out of it and into it.
+#[test]
+fn a_swapped_directory_is_not_copied_through() {
+    const SECRET: &[u8] = b"alive and outside";
+    let ground = Ground::new();
+    let engine = Engine::with_busybox(&ground);
+    let mut client = engine.client();
+    let canary = ground.dir().join("canary");
+    std::fs::create_dir(&canary).expect("a canary");
+    std::fs::write(canary.join("own"), SECRET).expect("a canary");
+    let up = "../".repeat(12);
+    let swaps = format!(
+        "mkdir -p /here/a; echo inside > /here/a/own; echo inside > /vol/own; mkdir -p /vol/a; echo inside > /vol/a/own
+         for at in /here /vol; do (cd $at; while :; do
+           for to in {canary} {up}{canary} /proc/self/root{canary} /proc/1/cwd/{up}{canary}; do
+             mv a b; ln -s $to a; rm a; mv b a
+           done
+         done) & done; wait",
+        canary = canary.display()
+    );
+    let swapper = client.create("swapper", &run(&["sh", "-c", &swaps], json!({ "Binds": ["shared:/vol"] })));
+    start(&mut client, &swapper);
+    let planted = |name: &str| {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_size(7);
+        archive.append_data(&mut header, name, &b"planted"[..]).expect("a file");
+        archive.into_inner().expect("an archive")
+    };
+    let (direct, through) = (planted("planted"), planted("a/planted"));
+    let (mut got, mut put, mut swapped) = (0_u32, 0_u32, 0_u32);
+    let times = count(60);
+    for n in 0..times {
+        let at = if n % 2 == 0 { "/here" } else { "/vol" };
+        for path in [format!("{at}/a"), format!("{at}/a/"), format!("{at}/a/own")] {
+            let path = format!("/containers/{swapper}/archive?path={path}");
+            match client.try_request("GET", &path, None) {
+                Ok(answer) => {
+                    let leaked = answer.body.windows(SECRET.len()).any(|bytes| bytes == SECRET);
+                    assert!(!leaked, "copy {n} of {path} came from outside");
+                    // The type of the first entry: a link.
+                    swapped += u32::from(answer.status == 200 && answer.body.get(156) == Some(&b'2'));
+                    got += u32::from(answer.status == 200 && answer.body.windows(6).any(|bytes| bytes == b"inside"));
+                }
+                // What is swapped in the middle cuts the copy off.
+                Err(_) => client = engine.client(),
+            }
+        }
+        for (path, archive) in [(format!("{at}/a"), &direct), (format!("{at}/a/"), &direct), (at.to_owned(), &through)]
+        {
+            let path = format!("/containers/{swapper}/archive?path={path}");
+            match client.put_archive(&path, archive) {
+                Ok(answer) => put += u32::from(answer.status == 200),
+                Err(_) => client = engine.client(),
+            }
+        }
+        let there: Vec<_> = std::fs::read_dir(&canary).expect("the canary").flatten().collect();
+        assert_eq!(there.len(), 1, "copy {n} went outside: {there:?}");
+        assert_eq!(std::fs::read(canary.join("own")).expect("the canary"), SECRET, "copy {n}");
+    }
+    println!(
+        "{times} rounds of 3 copies out and 3 in: {got} files came out, {swapped} links did, {put} copies went in"
+    );
+    assert!(got > 0 && put > 0, "the swapper kept every copy from going through: nothing was tested");
+    assert!(swapped > 0, "no copy met a link: nothing was tested");
+    assert_eq!(client.request("DELETE", &format!("/containers/{swapper}?force=1"), None).status, 204);
+}
+
 /// CVE-2026-94603: no label changes what a container is made of.
 #[test]
 fn labels_are_data() {

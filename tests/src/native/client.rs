@@ -73,6 +73,14 @@ impl Client {
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
 
+    /// Puts an archive into a container, as `docker cp` does.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub fn put_archive(&mut self, path: &str, archive: &[u8]) -> std::io::Result<Answer> {
+        self.exchange("PUT", path, "application/x-tar", archive)
+    }
+
     /// Creates a container: its id.
     ///
     /// # Panics

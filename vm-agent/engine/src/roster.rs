@@ -17,6 +17,9 @@ pub(crate) struct Container {
     last: OnceLock<Arc<Live>>,
     /// Held by start and remove: one of them at a time.
     pub(crate) operation: Arc<tokio::sync::Mutex<()>>,
+    /// Shared by copies into it while it runs, which begin under `operation`: whoever holds that and has waited for
+    /// this once knows that nobody writes by a way that an earlier process had.
+    pub(crate) written_into: Arc<tokio::sync::RwLock<()>>,
     /// Its files while they are looked at without a process: who looks at the same time shares them.
     pub(crate) view: tokio::sync::Mutex<Weak<View>>,
     /// Held while the row and `live` change together.
@@ -35,11 +38,17 @@ impl Container {
             live: watch::Sender::new(Some(Arc::new(live))),
             last: OnceLock::new(),
             operation: Arc::default(),
+            written_into: Arc::default(),
             view: tokio::sync::Mutex::default(),
             change: tokio::sync::Mutex::default(),
             waiting: tokio::sync::Mutex::default(),
             restarting_by_hand: AtomicBool::new(false),
         }
+    }
+
+    /// Waits until nobody copies into it any more; the caller holds `operation`, so that nobody begins.
+    pub(crate) async fn written(&self) {
+        drop(self.written_into.write().await);
     }
 
     /// 64 hex digits.

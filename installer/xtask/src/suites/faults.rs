@@ -11,13 +11,14 @@ use anyhow::Result;
 const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
 
 /// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
-const FAULTS: [(&str, &str, u32); 7] = [
+const FAULTS: [(&str, &str, u32); 8] = [
     ("engine-killed", "engine_killed", 2_000),
     ("engine-restarts", "engine_restarts", 100),
     ("concurrent", "requests_at_once", 1_000_000),
     ("many", "what_many_containers_took", 10_000),
     ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
     ("attack-swap", "a_swapped_mount_target", 10_000),
+    ("attack-copy", "a_swapped_directory_is_not_copied", 10_000),
     ("attack-labels", "labels_are_data", 1),
 ];
 

@@ -12,6 +12,7 @@ use berth_image::{Extraction, Packing, extract, is_kernels, mount_of, pack, pack
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use std::{io, sync::Arc};
+use tokio::sync::OwnedRwLockReadGuard;
 
 /// Pieces of an archive that wait to be extracted.
 const AHEAD: usize = 4;
@@ -85,7 +86,7 @@ impl Engine {
     ) -> Result<()> {
         let container = self.inner.roster.find(name)?;
         let live = container.now()?;
-        let view = self.view(&container).await?;
+        let (view, _copying) = self.view_to_write(&container).await?;
         let (feed, reader) = pieces(AHEAD);
         let (name, path) = (name.to_owned(), path.to_owned());
         let definition = container.definition.clone();
@@ -193,6 +194,26 @@ impl Engine {
         let view = Arc::new(view);
         *shared = Arc::downgrade(&view);
         Ok(view)
+    }
+
+    /// The container's files to write into. Until what comes with them is dropped it is neither started again nor
+    /// removed, while it may be stopped at any time: a process started meanwhile would have the same files by two mounts.
+    async fn view_to_write(&self, container: &Arc<Container>) -> Result<(Arc<View>, Option<OwnedRwLockReadGuard<()>>)> {
+        loop {
+            if !container.now()?.life.runs() {
+                let view = self.view(container).await?;
+                if view.keeps_it_from_starting() {
+                    return Ok((view, None));
+                }
+            }
+            let operation = container.operation.lock().await;
+            let copying = container.written_into.clone().read_owned().await;
+            drop(operation);
+            let live = container.now()?;
+            if live.life.runs() {
+                return Ok((self.running_view(container, &live).await?, Some(copying)));
+            }
+        }
     }
 
     async fn running_view(&self, container: &Arc<Container>, live: &Live) -> Result<Arc<View>> {

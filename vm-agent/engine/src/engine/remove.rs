@@ -58,6 +58,7 @@ impl Engine {
 
     async fn remove_now(&self, container: &Arc<Container>, volumes: bool) -> Result<()> {
         let _one_at_a_time = container.operation.lock().await;
+        container.written().await;
         let live = container.now()?;
         match live.life.status() {
             ContainerState::Created | ContainerState::Exited | ContainerState::Dead => {

@@ -81,6 +81,7 @@ impl Engine {
 
     async fn start_now(&self, container: Arc<Container>, reason: Reason) -> Result<()> {
         let operation = container.operation.lock().await;
+        container.written().await;
         let live = container.now()?;
         match (live.life.status(), reason) {
             (ContainerState::Restarting, Reason::Policy | Reason::Asked)

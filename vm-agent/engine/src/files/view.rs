@@ -33,7 +33,7 @@ pub(crate) struct View {
     /// Keeps the mounts of a container that does not run.
     _namespace: Option<OwnedFd>,
     /// Keeps it from being started or removed meanwhile.
-    _operation: Option<OwnedMutexGuard<()>>,
+    operation: Option<OwnedMutexGuard<()>>,
 }
 
 /// What the files of a container that does not run are put together from.
@@ -77,12 +77,17 @@ impl View {
         Self::of(root, Some(namespace), Some(operation))
     }
 
+    /// Whether it is one that was made for looking, while which the container is neither started nor removed.
+    pub(crate) fn keeps_it_from_starting(&self) -> bool {
+        self.operation.is_some()
+    }
+
     fn of(root: OwnedFd, namespace: Option<OwnedFd>, operation: Option<OwnedMutexGuard<()>>) -> io::Result<Self> {
         let mount = mount_of(&root)?;
         let root = Root::new(root);
         let kernels = KERNELS.iter().filter_map(|path| mount_of(root.pin(path).ok()?).ok());
         let shut = kernels.filter(|own| *own != mount).collect();
-        Ok(Self { root, mount, shut, _namespace: namespace, _operation: operation })
+        Ok(Self { root, mount, shut, _namespace: namespace, operation })
     }
 }
 
