@@ -123,6 +123,14 @@ async fn from_an_empty_list_to_the_page_and_back() {
     window.picture("3-korean").await;
     window.click("language-en", SOON).await;
 
+    Home::crash(home.window().expect("the window's process"));
+    drop(window.drivers);
+    assert_eq!(home.status()["state"], "running");
+    home.berth(&["up"]).ok();
+    assert!(get(&link).expect("the page").body.contains("Your first container is running."), "nothing was stopped");
+    let window = Window::open(&home, &display).await;
+    window.reads("container-state-welcome", "Running", SOON).await;
+
     window.click("container-stop-welcome", SOON).await;
     window.reads("container-state-welcome", "Exited", BOOT).await;
     window.click("container-remove-welcome", SOON).await;

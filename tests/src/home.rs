@@ -97,6 +97,20 @@ impl Home {
         })
     }
 
+    /// The process id of the window.
+    #[must_use]
+    pub fn window(&self) -> Option<Pid> {
+        let home = format!("BERTH_HOME={}", self.path().display());
+        let is_it = |folder: &Path| {
+            let name = std::fs::read_to_string(folder.join("comm")).unwrap_or_default();
+            let environment = std::fs::read(folder.join("environ")).unwrap_or_default();
+            name.trim() == "berth-desktop" && environment.split(|byte| *byte == 0).any(|entry| entry == home.as_bytes())
+        };
+        let mut processes = std::fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+        let folder = processes.find(|folder| is_it(folder))?;
+        folder.file_name()?.to_str()?.parse().ok().map(Pid::from_raw)
+    }
+
     /// Kills a process of this home at once, as a crash would.
     ///
     /// # Panics

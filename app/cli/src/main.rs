@@ -16,6 +16,9 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let needs_125 = cli.command.fails_with_125();
+    if !cli.command.is_a_session() {
+        signals::end_when_nobody_reads();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Signals of this side that a container in the foreground gets.
+//! Signals of this side: those that a container in the foreground gets, and the one that ends a listing nobody reads.
 
 use tokio::sync::mpsc;
 
@@ -59,3 +59,19 @@ pub(crate) fn resized() -> mpsc::UnboundedReceiver<()> {
     });
     receiver
 }
+
+/// Ends this process without a word once nobody reads its output, as `head` does to the program in front of it. The
+/// standard library ignores the signal, and a `println!` would panic.
+#[cfg(unix)]
+pub(crate) fn end_when_nobody_reads() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    #[expect(unsafe_code, reason = "a disposition has no safe wrapper")]
+    // SAFETY: the default disposition runs no code of this process.
+    let done = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    // It cannot fail for a signal that exists.
+    done.ok();
+}
+
+/// Windows has no such signal: a write fails.
+#[cfg(windows)]
+pub(crate) fn end_when_nobody_reads() {}

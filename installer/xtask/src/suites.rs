@@ -14,34 +14,55 @@ pub(crate) use faults::fault;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A suite: its name, what it is, and how it runs.
+/// A suite: its name, what it is, what must be built before it, and how it runs.
 struct Suite {
     name: &'static str,
     about: &'static str,
+    after: Built,
     run: fn(&Checkout, Option<&str>, &Note) -> Result<Count>,
+}
+
+/// What is built before a suite, each with those in front of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Built {
+    /// Nothing but the suite itself.
+    Nothing,
+    /// The pages, which the window's crate takes in.
+    Pages,
+    /// All that ships.
+    Everything,
 }
 
 const SUITES: [Suite; 6] = [
     Suite {
         name: "rules",
         about: "layer rules and other facts of the tree",
+        after: Built::Nothing,
         run: |c, only, n| cargo_test(c, "rules", &["-p", "berth-tests", "--test", "rules"], &[], only, n),
     },
-    Suite { name: "pages", about: "unit tests of the window's pages", run: vitest },
+    Suite { name: "pages", about: "unit tests of the window's pages", after: Built::Pages, run: vitest },
     Suite {
         name: "unit",
         about: "unit and component tests of every crate",
+        after: Built::Pages,
         run: |c, only, n| cargo_test(c, "unit", &["--workspace", "--exclude", "berth-tests"], &[], only, n),
     },
-    Suite { name: "machine", about: "the VM port's promises, kept by QEMU with a real guest", run: machine::run },
+    Suite {
+        name: "machine",
+        about: "the VM port's promises, kept by QEMU with a real guest",
+        after: Built::Everything,
+        run: machine::run,
+    },
     Suite {
         name: "faults",
         about: "faults and attacks against the engine on this machine's kernel, each for a moment",
+        after: Built::Nothing,
         run: faults::run,
     },
     Suite {
         name: "e2e",
         about: "berth, docker and the window against the real machine",
+        after: Built::Everything,
         run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], &[], only, n),
     },
 ];
@@ -69,7 +90,11 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
         lint::lint(checkout, &steps)?;
         targets::check(checkout, &steps)?;
     }
-    build::all(checkout, &steps)?;
+    match chosen.iter().map(|suite| suite.after).max() {
+        Some(Built::Everything) => build::all(checkout, &steps)?,
+        Some(Built::Pages) => steps.run("window pages", |note| build::pages(checkout, note))?,
+        Some(Built::Nothing) | None => {}
+    }
     if chosen.iter().any(|suite| suite.name == "e2e") {
         steps.run("test images", |note| fixtures::build(checkout, note))?;
         steps.run("test tools", |note| tools::install(checkout, note))?;
