@@ -107,17 +107,11 @@ fn limits_are_seen_inside_and_changed_alive(ground: &Ground) {
     assert!(own.starts_with("PID") && own.contains("sh"), "{own}");
     ground.docker("rm -f tuned");
 
-    let device = ground.home.docker(&[
-        "run",
-        "--rm",
-        "--device-write-bps",
-        "/dev/vda:1mb",
-        &ground.image,
-        "cat",
-        "/sys/fs/cgroup/io.max",
-    ]);
+    // Debian's docker CLI (26.1.5) takes the option and sends none of it.
+    let rates = ["run", "--rm", "--device-write-bps", "/dev/vda:1mb", &ground.image, "cat", "/sys/fs/cgroup/io.max"];
+    let device = ground.home.berth(&rates);
     assert!(device.ok().contains("wbps=1048576"), "{device}");
-    let none = ground.home.docker(&["run", "--rm", "--device-read-iops", "/dev/nope:1", &ground.image, "true"]);
+    let none = ground.home.berth(&["run", "--rm", "--device-read-iops", "/dev/nope:1", &ground.image, "true"]);
     assert!(none.fails(127).contains("stat /dev/nope: no such file or directory"), "{none}");
     assert!(!ground.docker("ps -a").contains("nope"));
 }

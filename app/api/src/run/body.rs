@@ -32,6 +32,8 @@ impl RunRequest {
             attach_stderr: Some(!self.detached),
             volumes: some(self.anonymous_volumes()),
             exposed_ports: some(self.exposed()),
+            stop_signal: self.stop_signal.clone(),
+            stop_timeout: self.stop_timeout.map(Into::into),
             healthcheck: self.health.as_ref().map(super::health::HealthSpec::body),
             host_config: Some(self.host_config()?),
             ..Default::default()
@@ -39,7 +41,8 @@ impl RunRequest {
     }
 
     fn exposed(&self) -> Vec<String> {
-        let mut ports: Vec<_> = self.publish.iter().map(super::PublishSpec::key).collect();
+        let mut ports: Vec<_> =
+            self.publish.iter().map(super::PublishSpec::key).chain(self.expose.iter().cloned()).collect();
         ports.sort();
         ports.dedup();
         ports
@@ -61,12 +64,12 @@ impl RunRequest {
             restart_policy: Some(self.restart.into()),
             auto_remove: Some(self.auto_remove),
             readonly_rootfs: Some(self.read_only),
-            memory: self.memory,
-            nano_cpus: self.nano_cpus,
             log_config: self.log.body(),
             ..Default::default()
         };
         self.isolation.enter(&mut host);
+        self.limits.enter(&mut host);
+        self.device_rates.enter(&mut host);
         if let Some(mount) = self.isolation.mounts.iter().find(|m| m.kind == "bind" && !is_machines(&m.source)) {
             return Err(not_shared(&mount.source, &mount.target));
         }

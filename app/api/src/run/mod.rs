@@ -3,6 +3,7 @@
 pub mod environment;
 pub mod health;
 pub mod isolation;
+pub mod limits;
 pub mod logging;
 pub mod publish;
 pub mod quantity;
@@ -11,6 +12,7 @@ pub mod volume;
 
 mod body;
 
+pub use limits::Limits;
 pub use publish::PublishSpec;
 pub use restart::RestartSpec;
 pub use volume::{VolumeSource, VolumeSpec};
@@ -52,12 +54,6 @@ pub struct RunRequest {
     pub restart: RestartSpec,
     /// The root filesystem cannot be written.
     pub read_only: bool,
-    /// Memory limit, bytes.
-    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
-    pub memory: Option<i64>,
-    /// CPU limit, billionths of a CPU.
-    #[cfg_attr(feature = "specta", specta(type = Option<u32>))]
-    pub nano_cpus: Option<i64>,
     /// Give it a terminal.
     pub tty: bool,
     /// Keep its standard input open.
@@ -66,6 +62,22 @@ pub struct RunRequest {
     pub detached: bool,
     /// Remove it when it ends.
     pub auto_remove: bool,
+    /// The ports that it listens on besides the image's and the published ones, such as `80/tcp`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub expose: Vec<String>,
+    /// The signal that stops it, instead of the image's.
+    pub stop_signal: Option<String>,
+    /// Seconds it may take to stop; -1 is for ever.
+    pub stop_timeout: Option<i32>,
+    /// How much it may take; no limits by default.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub limits: Limits,
+    /// What single devices give it.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub device_rates: limits::DeviceRates,
     /// What it is kept from and what it is given; the window asks for docker's defaults.
     #[serde(skip)]
     #[cfg_attr(feature = "specta", specta(skip))]

@@ -62,6 +62,21 @@ pub fn parse(text: &str) -> Result<Vec<PublishSpec>, Error> {
         .collect())
 }
 
+/// Parses one `--expose` argument, `80`, `80-82` or either with a protocol, into docker's keys such as `80/tcp`.
+///
+/// # Errors
+/// [`Error::Invalid`] in docker's words.
+pub fn exposed(text: &str) -> Result<Vec<String>, Error> {
+    if text.contains(':') {
+        return Err(Error::Invalid(format!("invalid port format for --expose: {text}")));
+    }
+    let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let ports = range(ports).ok_or_else(|| {
+        Error::Invalid(format!("invalid range format for --expose: {text}, error: invalid port number"))
+    })?;
+    Ok(ports.map(|port| format!("{port}/{protocol}")).collect())
+}
+
 /// What stands before the container's port: `port`, `ip:port`, `[ip]:port`, `ip:`.
 fn split_host(rest: &str) -> Result<(Option<IpAddr>, &str), Error> {
     let bad = |ip: &str| Error::Invalid(format!("invalid IP address: {ip}"));
@@ -114,6 +129,14 @@ impl std::fmt::Display for PublishSpec {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn exposed_ports_are_keys() {
+        assert_eq!(exposed("80").unwrap(), ["80/tcp"]);
+        assert_eq!(exposed("5000-5001/udp").unwrap(), ["5000/udp", "5001/udp"]);
+        assert_eq!(exposed("1:2").unwrap_err().to_string(), "invalid port format for --expose: 1:2");
+        assert!(exposed("http").is_err() && exposed("0").is_err());
+    }
 
     fn one(text: &str) -> PublishSpec {
         let mut all = parse(text).unwrap();

@@ -5,6 +5,7 @@ mod exec;
 mod files;
 mod health;
 mod isolation;
+mod limits;
 mod logging;
 mod observe;
 mod run;

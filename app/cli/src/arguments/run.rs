@@ -1,8 +1,13 @@
 //! Options of `run` and `create`, and the request they make.
 
-use super::{health::HealthOptions, isolation::IsolationOptions, logging::LoggingOptions};
+use super::{
+    health::HealthOptions,
+    isolation::IsolationOptions,
+    limits::{DeviceRateOptions, LimitOptions},
+    logging::LoggingOptions,
+};
 use crate::failure::{Failure, invalid, io};
-use berth_api::run::{PublishSpec, RunRequest, environment, publish, quantity, restart, volume};
+use berth_api::run::{PublishSpec, RunRequest, environment, publish, restart, volume};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -70,12 +75,18 @@ pub(crate) struct CreateOptions {
     /// Its root filesystem cannot be written
     #[arg(long)]
     read_only: bool,
-    /// Limit its memory, such as 512m
-    #[arg(short, long, value_name = "BYTES")]
-    memory: Option<String>,
-    /// Limit its processors, such as 1.5
-    #[arg(long, value_name = "NUMBER")]
-    cpus: Option<String>,
+    /// The signal that stops it, instead of the image's
+    #[arg(long, value_name = "SIGNAL")]
+    stop_signal: Option<String>,
+    /// Seconds it may take to stop before it is killed; -1 for no end
+    #[arg(long, allow_negative_numbers = true, value_name = "SECONDS")]
+    stop_timeout: Option<i32>,
+    /// A port that it listens on, or a range, without publishing it
+    #[arg(long, value_name = "PORT[/tcp]")]
+    expose: Vec<String>,
+    /// Write its id to a file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cidfile: Option<PathBuf>,
     /// Give it a terminal
     #[arg(short, long)]
     pub(crate) tty: bool,
@@ -88,6 +99,10 @@ pub(crate) struct CreateOptions {
     /// Do not show the progress of a pull
     #[arg(short, long)]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    limits: LimitOptions,
+    #[command(flatten)]
+    device_rates: DeviceRateOptions,
     #[command(flatten)]
     health: HealthOptions,
     #[command(flatten)]
@@ -127,12 +142,15 @@ impl CreateOptions {
             network: self.network.clone(),
             restart: named(&self.restart, "--restart", restart::parse)?,
             read_only: self.read_only,
-            memory: self.memory.as_deref().map(|text| named(text, "-m, --memory", quantity::bytes)).transpose()?,
-            nano_cpus: self.cpus.as_deref().map(|text| named(text, "--cpus", quantity::nano_cpus)).transpose()?,
             tty: self.tty,
             interactive: self.interactive,
             detached: false,
             auto_remove: self.rm,
+            expose: each(&self.expose, "--expose", publish::exposed)?.into_iter().flatten().collect(),
+            stop_signal: self.stop_signal.clone(),
+            stop_timeout: self.stop_timeout,
+            limits: self.limits.read()?,
+            device_rates: self.device_rates.read()?,
             health: self.health.read()?,
             log: self.logging.read()?,
             isolation: self.isolation.read()?,
@@ -216,7 +234,7 @@ mod tests {
         .unwrap();
         assert_eq!(request.image, "nginx");
         assert_eq!(request.command, ["nginx", "-g", "daemon off;"]);
-        assert_eq!((request.memory, request.nano_cpus), (Some(512 << 20), Some(1_500_000_000)));
+        assert_eq!((request.limits.memory, request.limits.nano_cpus), (Some(512 << 20), Some(1_500_000_000)));
         assert_eq!(request.publish[0].host_port, Some(8080));
         assert_eq!(request.env, ["A=1"]);
         assert!(request.auto_remove);

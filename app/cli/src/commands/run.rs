@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     arguments::{CreateOptions, Run},
-    failure::{Failure, Outcome, say},
+    failure::{Failure, Outcome, invalid, io, say},
     render::progress::{Pull, To},
     signals,
 };
@@ -16,7 +16,12 @@ use berth_api::{
     container::{RemoveOptions, WaitFor},
 };
 use futures_util::StreamExt;
-use std::pin::pin;
+use std::{
+    fs::File,
+    io::{ErrorKind, Write},
+    path::Path,
+    pin::pin,
+};
 
 pub(super) async fn create(client: &Client, options: &CreateOptions) -> Outcome {
     println!("{}", prepare(client, options, &options.request()?).await?);
@@ -49,8 +54,17 @@ pub(super) async fn run(client: &Client, options: Run) -> Outcome {
     if options.sig_proxy && !tty { session::passing_signals(client, &id, &mut signals, work).await } else { work.await }
 }
 
-/// A container that is created; its image is pulled as asked.
+/// A container that is created; its image is pulled as asked, and its id is in the file that was asked for.
 async fn prepare(client: &Client, options: &CreateOptions, request: &RunRequest) -> Result<String, Failure> {
+    let file = options.cidfile.as_deref().map(IdFile::reserve).transpose()?;
+    let id = make(client, options, request).await?;
+    if let Some(file) = file {
+        file.fill(&id)?;
+    }
+    Ok(id)
+}
+
+async fn make(client: &Client, options: &CreateOptions, request: &RunRequest) -> Result<String, Failure> {
     let to = if options.quiet { To::Nowhere } else { To::Stderr };
     let mut shown = Pull::new(to);
     if options.pull == "always" {
@@ -82,4 +96,40 @@ async fn start(client: &Client, id: &str, request: &RunRequest) -> Result<(), Fa
         }
     }
     Err(Failure::Start(error.problem()))
+}
+
+/// The file of `--cidfile`. It is there before the container, and goes again when there is none.
+struct IdFile<'a> {
+    path: &'a Path,
+    file: File,
+    filled: bool,
+}
+
+impl<'a> IdFile<'a> {
+    fn reserve(path: &'a Path) -> Result<Self, Failure> {
+        let name = path.display();
+        let file = File::create_new(path).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => invalid(format!(
+                "container ID file found, make sure the other container isn't running or delete {name}"
+            )),
+            _ => io(format!("create the container ID file {name}"))(error),
+        })?;
+        Ok(Self { path, file, filled: false })
+    }
+
+    fn fill(mut self, id: &str) -> Result<(), Failure> {
+        let written = self.file.write_all(id.as_bytes());
+        written.map_err(io(format!("write the container ID file {}", self.path.display())))?;
+        self.filled = true;
+        Ok(())
+    }
+}
+
+impl Drop for IdFile<'_> {
+    fn drop(&mut self) {
+        if !self.filled {
+            // Nothing depends on an empty file that stays.
+            std::fs::remove_file(self.path).ok();
+        }
+    }
 }
