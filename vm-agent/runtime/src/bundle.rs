@@ -7,7 +7,7 @@ use oci_spec::runtime::{Linux, Process, Spec};
 
 use crate::{
     failure::{Context, Failure},
-    init::{Namespaces, check_sysctl},
+    init::{IdMaps, Namespaces, check_sysctl},
 };
 
 /// A bundle as read, with its paths made absolute.
@@ -51,9 +51,18 @@ impl Bundle {
         Ok(self.process()?.terminal().unwrap_or(false))
     }
 
+    /// The maps of its user namespace, or of mounts that give none of their own.
+    pub(crate) fn id_maps(&self) -> Result<Option<IdMaps>, Failure> {
+        let linux = self.linux()?;
+        IdMaps::of(linux.uid_mappings(), linux.gid_mappings())
+    }
+
     /// The namespaces, with what needs one of them checked.
     pub(crate) fn namespaces(&self) -> Result<Namespaces, Failure> {
         let namespaces = Namespaces::from_spec(self.linux()?.namespaces().as_deref().unwrap_or_default())?;
+        if namespaces.creates(CloneFlags::CLONE_NEWUSER) && self.id_maps()?.is_none() {
+            return Err(Failure::other("a user namespace needs linux.uidMappings and linux.gidMappings"));
+        }
         let named = [self.spec.hostname(), self.spec.domainname()];
         let is_named = named.into_iter().flatten().any(|name| !name.is_empty());
         if is_named && !namespaces.separates(CloneFlags::CLONE_NEWUTS) {
@@ -68,7 +77,6 @@ impl Bundle {
     fn refuse_unsupported(&self) -> Result<(), Failure> {
         check_process(self.process()?)?;
         let linux = self.linux()?;
-        let id_mapped = |mount: &oci_spec::runtime::Mount| mount.uid_mappings().is_some();
         let refused = [
             ("hooks", self.spec.hooks().as_ref().is_some_and(|hooks| *hooks != oci_spec::runtime::Hooks::default())),
             ("linux.intelRdt", linux.intel_rdt().is_some()),
@@ -77,7 +85,6 @@ impl Bundle {
             ("linux.personality", linux.personality().is_some()),
             ("linux.timeOffsets", linux.time_offsets().as_ref().is_some_and(|offsets| !offsets.is_empty())),
             ("linux.mountLabel", is_set(linux.mount_label())),
-            ("mounts[].uidMappings", self.spec.mounts().iter().flatten().any(id_mapped)),
         ];
         refuse(&refused)
     }

@@ -38,7 +38,7 @@ pub(crate) fn features() -> Value {
             },
             "apparmor": { "enabled": false },
             "selinux": { "enabled": false },
-            "mountExtensions": { "idmap": { "enabled": false } }
+            "mountExtensions": { "idmap": { "enabled": true } }
         }
     })
 }

@@ -12,9 +12,9 @@ use nix::{
     sys::wait::{WaitStatus, waitpid},
     unistd::Pid,
 };
-use oci_spec::runtime::LinuxIdMapping;
 
 use super::{
+    birth::{Birth, Born, birth},
     id::ContainerId,
     init_process::InitProcess,
     store::{Entry, Record, Store},
@@ -24,11 +24,8 @@ use crate::{
     cgroup::Cgroup,
     clock,
     failure::{Context, Failure},
-    init::{Granted, HostProc, Init, Namespaces, ParentEnd, Report, Streams, pair},
-    kernel::{
-        clone::{Cloned, clone},
-        process::send_signal,
-    },
+    init::{Granted, HostProc, Init, Namespaces, ParentEnd, Report, Sources, Streams, give_streams, pair, root_of},
+    kernel::process::send_signal,
     seccomp,
 };
 
@@ -84,10 +81,10 @@ fn spawn(
     let gate = entry.make_gate()?;
     let (channel, init_channel) = pair()?;
     let directory = cgroup.map(Cgroup::open).transpose()?;
+    let sources = Sources::open(bundle, &namespaces, &proc)?;
 
-    let way_back = namespaces.join_before_clone()?;
-    let cloned = clone(namespaces.clone_flags(), directory.as_ref().map(AsFd::as_fd));
-    let init = Init {
+    let cloned = birth(&namespaces, directory.as_ref().map(AsFd::as_fd));
+    let mut init = Init {
         bundle,
         namespaces: &namespaces,
         filter,
@@ -96,24 +93,45 @@ fn spawn(
         channel: init_channel,
         gate: &gate,
         streams,
+        sources: Some(sources),
     };
-    let (pid, pidfd) = match cloned {
-        Ok(Cloned::Child) => {
+    let Born { pid, pidfd, way_back } = match cloned? {
+        Birth::Init => {
             // With the parent's end open here too, its death would go unnoticed.
             drop(channel);
             init.run()
         }
-        Ok(Cloned::Parent { child, pidfd }) => (child, pidfd),
-        Err(errno) => return Err(errno).context("clone the container's init"),
+        Birth::Parent(born) => born,
     };
+    init.sources = None;
+    let settled = way_back.take().and_then(|()| settle(bundle, &namespaces, &proc, &init.streams, pid));
     drop(init);
-    let result = way_back.take().and_then(|()| finish(entry, bundle, &namespaces, &proc, &channel, pid, cgroup));
+    let result = settled.and_then(|()| finish(entry, bundle, &namespaces, &proc, &channel, pid, cgroup));
     if result.is_err() {
         // It may have ended by itself; either way it is waited for.
         send_signal(&pidfd, libc::SIGKILL).ok();
         waitpid(pid, None).ok();
     }
     result.map(|terminal| (pid, terminal))
+}
+
+/// Says who the ids in the init's user namespace are.
+fn settle(
+    bundle: &Bundle,
+    namespaces: &Namespaces,
+    proc: &HostProc,
+    streams: &Streams,
+    pid: Pid,
+) -> Result<(), Failure> {
+    if namespaces.creates(CloneFlags::CLONE_NEWUSER)
+        && let Some(maps) = bundle.id_maps()?
+    {
+        maps.write(proc, pid)?;
+    }
+    if namespaces.separates(CloneFlags::CLONE_NEWUSER) {
+        give_to_root(proc, pid, streams)?;
+    }
+    Ok(())
 }
 
 /// The parent's part of the set-up.
@@ -126,7 +144,6 @@ fn finish(
     pid: Pid,
     cgroup: Option<&Cgroup>,
 ) -> Result<Option<OwnedFd>, Failure> {
-    map_ids(bundle, namespaces, proc, pid)?;
     if let Some(score) = bundle.process()?.oom_score_adj() {
         set_oom_score(proc, pid, score)?;
     }
@@ -160,21 +177,12 @@ pub(super) fn fate(pid: Pid) -> String {
     }
 }
 
-fn map_ids(bundle: &Bundle, namespaces: &Namespaces, proc: &HostProc, pid: Pid) -> Result<(), Failure> {
-    if !namespaces.creates(CloneFlags::CLONE_NEWUSER) {
-        return Ok(());
+/// Gives `streams` to root of the user namespace that process `pid` is in.
+pub(super) fn give_to_root(proc: &HostProc, pid: Pid, streams: &Streams) -> Result<(), Failure> {
+    match root_of(proc, pid)? {
+        None | Some((0, 0)) => Ok(()),
+        Some(root) => give_streams(streams, root),
     }
-    let linux = bundle.linux()?;
-    for (file, mappings) in [("uid_map", linux.uid_mappings()), ("gid_map", linux.gid_mappings())] {
-        let mappings = mappings.as_deref().unwrap_or_default();
-        if mappings.is_empty() {
-            return Err(Failure::other("a user namespace needs linux.uidMappings and linux.gidMappings"));
-        }
-        let line = |map: &LinuxIdMapping| format!("{} {} {}\n", map.container_id(), map.host_id(), map.size());
-        let text: String = mappings.iter().map(line).collect();
-        proc.write(Path::new(&format!("{pid}/{file}")), &text).context(format_args!("write {file}"))?;
-    }
-    Ok(())
 }
 
 pub(super) fn set_oom_score(proc: &HostProc, pid: Pid, score: i32) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use nix::{
 use oci_spec::runtime::Process;
 
 use super::{
-    create::{Created, fate, set_oom_score},
+    create::{Created, fate, give_to_root, set_oom_score},
     id::ContainerId,
     store::{Record, Status, Store},
 };
@@ -25,7 +25,7 @@ use crate::{
     failure::{Context, Failure},
     init::{Granted, HostProc, Joiner, ParentEnd, Report, Streams, WayBack, differing, pair},
     kernel::{
-        clone::{Cloned, clone},
+        clone::{Cloned, Of, clone},
         process::send_signal,
     },
     seccomp,
@@ -80,6 +80,7 @@ pub(crate) fn exec(
     let filter = Bundle::load(&record.bundle)?.linux()?.seccomp().as_ref().map(seccomp::compile).transpose()?;
     let namespaces = differing(record.init.pid())?;
     let proc = HostProc::open()?;
+    give_to_root(&proc, record.init.pid(), &streams)?;
     let (gate_of_process, gate) = pipe2(OFlag::O_CLOEXEC).context("create a pipe")?;
     let (channel, channel_of_process) = pair()?;
 
@@ -137,10 +138,10 @@ fn clone_into(
     let directory = cgroup.map(Cgroup::open).transpose()?;
     let way_back =
         namespaces.contains(pid_namespace).then(|| WayBack::after_joining(init, pid_namespace)).transpose()?;
-    let mut cloned = clone(0, directory.as_ref().map(AsFd::as_fd));
+    let mut cloned = clone(0, directory.as_ref().map(AsFd::as_fd), Of::Caller);
     if let (Err(Errno::EBUSY), Some(_)) = (&cloned, cgroup) {
         let directory = Cgroup::of(record.init.pid())?.open()?;
-        cloned = clone(0, Some(directory.as_fd()));
+        cloned = clone(0, Some(directory.as_fd()), Of::Caller);
     }
     if let (Ok(Cloned::Child), _) = (&cloned, ()) {
         // It stays where it was born; the rest of its way is the joiner's.

@@ -1,5 +1,6 @@
 //! Containers as the commands see them: made, started, signalled, deleted, looked at.
 
+mod birth;
 mod create;
 mod delete;
 mod exec;

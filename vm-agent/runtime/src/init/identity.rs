@@ -9,7 +9,7 @@ use nix::{
 };
 use oci_spec::runtime::User;
 
-use super::{capabilities::Granted, devices::is_null};
+use super::{capabilities::Granted, devices::is_null, program::Streams};
 use crate::failure::{Context, Failure};
 
 /// Gives the standard streams to the container's user, so that it can open `/dev/stdout` again. The null device is
@@ -27,6 +27,22 @@ pub(super) fn own_streams(user: &User) -> Result<(), Failure> {
         match fchown(stream, Some(Uid::from_raw(user.uid())), None) {
             Ok(()) | Err(Errno::EINVAL | Errno::EPERM | Errno::EROFS) => {}
             Err(errno) => return Err(errno).context("give a standard stream to the container's user"),
+        }
+    }
+    Ok(())
+}
+
+/// Gives the streams of a process whose container's root is another user outside to that one: inside, the files of a
+/// user that it does not have cannot change hands.
+///
+/// # Errors
+/// Those of fchown(2).
+pub(crate) fn give_streams(streams: &Streams, (uid, gid): (u32, u32)) -> Result<(), Failure> {
+    let Streams::Given { input, output, error } = streams else { return Ok(()) };
+    for stream in [input, output, error] {
+        if !is_null(stream)? {
+            fchown(stream, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
+                .context("give a standard stream to the container's root")?;
         }
     }
     Ok(())

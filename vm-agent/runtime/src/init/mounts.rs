@@ -8,7 +8,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{AT_FDCWD, OFlag},
+    fcntl::OFlag,
     sys::stat::{SFlag, fstat},
 };
 use oci_spec::runtime::Mount;
@@ -16,73 +16,57 @@ use oci_spec::runtime::Mount;
 use super::{
     options::Options,
     rooted::{RootDir, cleaned},
+    sources::Source,
 };
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Attributes, FsContext, Reach, attach, clone_tree, set_attributes},
+    kernel::mount::{Attributes, FsContext, Reach, attach, set_attributes},
 };
 
-/// Makes the mounts of a bundle below `root`, in order. Relative bind sources are relative to `bundle`.
+/// Makes the mounts of a bundle below `root` from their `sources`, in order.
 ///
 /// # Errors
 /// The first mount that fails, named by its destination.
-pub(super) fn mount_all(root: &RootDir, mounts: &[Mount], bundle: &Path) -> Result<(), Failure> {
-    for mount in mounts {
-        mount_one(root, mount, bundle).context(format_args!("mount {}", mount.destination().display()))?;
+pub(super) fn mount_all(root: &RootDir, mounts: &[Mount], sources: &[Source]) -> Result<(), Failure> {
+    for (mount, source) in mounts.iter().zip(sources) {
+        mount_one(root, mount, source).context(format_args!("mount {}", mount.destination().display()))?;
     }
     Ok(())
 }
 
-fn mount_one(root: &RootDir, mount: &Mount, bundle: &Path) -> Result<(), Failure> {
-    let options = Options::parse(mount.options().as_deref().unwrap_or_default())?;
+fn mount_one(root: &RootDir, mount: &Mount, source: &Source) -> Result<(), Failure> {
+    let options = &source.options;
     let destination = cleaned(mount.destination());
     if destination == Path::new("/") {
         return Err(Failure::other("the root itself cannot be a destination"));
     }
-    let kind = mount.typ().as_deref().unwrap_or_default();
-    let mounted = match options.bind {
-        Some(reach) => bind(root, mount, &destination, bundle, reach, &options)?,
-        None if kind == "bind" => bind(root, mount, &destination, bundle, Reach::Mount, &options)?,
-        None => file_system(root, mount, kind, &destination, &options)?,
+    let made;
+    let mounted = match &source.tree {
+        Some(tree) => {
+            bind(root, tree, &destination, options)?;
+            tree
+        }
+        None => {
+            made = file_system(root, mount, &destination, options)?;
+            &made
+        }
     };
-    set_attributes(&mounted, options.recursive, Reach::Tree).context("set attributes")?;
-    for (flag, reach) in options.propagation {
-        set_attributes(&mounted, Attributes::propagating(flag), reach).context("set propagation")?;
+    set_attributes(mounted, options.recursive, Reach::Tree).context("set attributes")?;
+    for (flag, reach) in &options.propagation {
+        set_attributes(mounted, Attributes::propagating(*flag), *reach).context("set propagation")?;
     }
     Ok(())
 }
 
-fn bind(
-    root: &RootDir,
-    mount: &Mount,
-    destination: &Path,
-    bundle: &Path,
-    reach: Reach,
-    options: &Options,
-) -> Result<OwnedFd, Failure> {
-    let source = mount.source().as_ref().ok_or_else(|| Failure::other("a bind mount needs a source"))?;
-    let source = bundle.join(source);
-    let tree = match clone_tree(AT_FDCWD, &source, reach) {
-        Err(Errno::ENOENT) => {
-            let source = source.display();
-            return Err(Failure::other(format!("bind source path does not exist: {source}")));
-        }
-        result => result.context(format_args!("open {}", source.display()))?,
-    };
-    set_attributes(&tree, options.attributes, Reach::Mount).context("set attributes")?;
-    let is_directory = file_type(&tree)? == SFlag::S_IFDIR;
+fn bind(root: &RootDir, tree: &OwnedFd, destination: &Path, options: &Options) -> Result<(), Failure> {
+    set_attributes(tree, options.attributes, Reach::Mount).context("set attributes")?;
+    let is_directory = file_type(tree)? == SFlag::S_IFDIR;
     let target = if is_directory { root.make_directory(destination) } else { root.make_file(destination) };
-    attach(&tree, target.context("prepare the destination")?).context("attach")?;
-    Ok(tree)
+    attach(tree, target.context("prepare the destination")?).context("attach")
 }
 
-fn file_system(
-    root: &RootDir,
-    mount: &Mount,
-    kind: &str,
-    destination: &Path,
-    options: &Options,
-) -> Result<OwnedFd, Failure> {
+fn file_system(root: &RootDir, mount: &Mount, destination: &Path, options: &Options) -> Result<OwnedFd, Failure> {
+    let kind = mount.typ().as_deref().unwrap_or_default();
     let existed = root.open(destination, OFlag::O_PATH | OFlag::O_DIRECTORY).ok();
     let target = match kind {
         "proc" | "sysfs" => ordinary_directory(root, destination, kind)?,

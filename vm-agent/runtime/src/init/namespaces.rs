@@ -79,16 +79,29 @@ impl Namespaces {
         self.creates(kind) || self.joined.iter().any(|joined| joined.kind == kind)
     }
 
+    /// The namespace of type `kind` that the container joins.
+    pub(crate) fn joined(&self, kind: CloneFlags) -> Option<&OwnedFd> {
+        self.joined.iter().find(|joined| joined.kind == kind).map(|joined| &joined.file)
+    }
+
     /// Joins what takes effect for children only, and, where a new user namespace will own the child, everything that
     /// the child would no longer be allowed to join. To be called by the parent before the clone; the way back is in
     /// the value returned.
     pub(crate) fn join_before_clone(&self) -> Result<WayBack, Failure> {
-        let mut way_back = WayBack(Vec::new());
+        let mut way_back = WayBack::none();
         for joined in self.joined.iter().filter(|joined| self.is_for_parent(joined)) {
             way_back.remember(joined.kind)?;
             joined.enter()?;
         }
         Ok(way_back)
+    }
+
+    /// Joins everything, the user namespace last, for a process whose only work is to clone: there is no way back from
+    /// another user namespace.
+    pub(crate) fn join_for_good(&self) -> Result<(), Failure> {
+        let is_users = |joined: &&Joined| joined.kind == CloneFlags::CLONE_NEWUSER;
+        self.joined.iter().filter(|joined| !is_users(joined)).try_for_each(Joined::enter)?;
+        self.joined.iter().filter(is_users).try_for_each(Joined::enter)
     }
 
     /// Joins the rest, and makes the cgroup namespace. To be called by the child.
@@ -102,7 +115,7 @@ impl Namespaces {
 
     fn is_for_parent(&self, joined: &Joined) -> bool {
         let affects_children = joined.kind == CloneFlags::CLONE_NEWPID || joined.kind == TIME;
-        affects_children || self.creates(CloneFlags::CLONE_NEWUSER)
+        affects_children || self.separates(CloneFlags::CLONE_NEWUSER)
     }
 }
 
@@ -110,9 +123,14 @@ impl Namespaces {
 pub(crate) struct WayBack(Vec<(CloneFlags, OwnedFd)>);
 
 impl WayBack {
+    /// Of a process that went nowhere.
+    pub(crate) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     /// Joins the namespace of type `kind` of the process behind `pidfd`, for children to be born into.
     pub(crate) fn after_joining(pidfd: &OwnedFd, kind: CloneFlags) -> Result<Self, Failure> {
-        let mut way_back = Self(Vec::new());
+        let mut way_back = Self::none();
         way_back.remember(kind)?;
         setns(pidfd, kind).context("join the container's pid namespace")?;
         Ok(way_back)
@@ -211,6 +229,13 @@ mod tests {
         assert!(namespaces.separates(CloneFlags::CLONE_NEWNET) && !namespaces.creates(CloneFlags::CLONE_NEWNET));
         let error = parse(r#"[{"type":"mount"},{"type":"network","path":"/no/net"}]"#).unwrap_err();
         assert_eq!(error.message, "open namespace /no/net: no such file or directory");
+    }
+
+    #[test]
+    fn a_user_namespace_may_be_joined() {
+        let namespaces = parse(r#"[{"type":"mount"},{"type":"user","path":"/proc/self/ns/user"}]"#).unwrap();
+        assert!(namespaces.joined(CloneFlags::CLONE_NEWUSER).is_some());
+        assert!(namespaces.joined(CloneFlags::CLONE_NEWNET).is_none());
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) const INERT: u64 = RDONLY | NOSUID | NODEV | NOEXEC;
 pub(super) struct Options {
     /// A bind mount, and whether it brings the mounts below its source along.
     pub(super) bind: Option<Reach>,
+    /// Ids are mapped, of the mount alone or of everything below it too.
+    pub(super) id_mapped: Option<Reach>,
     /// For the mount itself.
     pub(super) attributes: Attributes,
     /// For the mount and everything below it (`rro` and the like).
@@ -42,7 +44,7 @@ impl Options {
     /// Sorts `options`.
     ///
     /// # Errors
-    /// An option with a nul byte, and id-mapped mounts.
+    /// An option with a nul byte.
     pub(super) fn parse(options: &[String]) -> Result<Self, Failure> {
         let mut parsed = Self::default();
         for option in options {
@@ -64,11 +66,17 @@ impl Options {
                 "rbind" => self.bind = Some(Reach::Tree),
                 "tmpcopyup" => self.copy_up = true,
                 "" | "defaults" | "async" | "loud" | "nomand" => {}
-                "idmap" | "ridmap" => return Err(Failure::other("id-mapped mounts are not supported")),
+                "idmap" => self.id_mapped = Some(Reach::Mount),
+                "ridmap" => self.id_mapped = Some(Reach::Tree),
                 _ => self.data.push(datum(option)?),
             }
         }
         Ok(())
+    }
+
+    /// Whether mounts below are to reach the host, and the host's the container.
+    pub(super) fn is_shared(&self) -> bool {
+        self.propagation.iter().any(|(flag, _)| *flag == libc::MS_SHARED)
     }
 
     /// Whether the file system got the option `key=...`.

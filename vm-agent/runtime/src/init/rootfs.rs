@@ -1,10 +1,9 @@
 //! The way from the host's mount tree into the container's.
 
-use std::path::Path;
+use std::{os::fd::OwnedFd, path::Path};
 
 use nix::{
-    errno::Errno,
-    fcntl::{AT_FDCWD, OFlag, open},
+    fcntl::{OFlag, open},
     mount::{MntFlags, MsFlags, mount, umount2},
     sys::stat::Mode,
     unistd::{fchdir, pivot_root},
@@ -13,26 +12,17 @@ use nix::{
 use super::{options::propagation, rooted::RootDir};
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Attributes, READ_ONLY, Reach, attach, clone_tree, set_attributes},
+    kernel::mount::{Attributes, READ_ONLY, Reach, attach, set_attributes},
 };
 
-/// Attaches a private copy of the mount at `rootfs` in this mount namespace and returns it as the root to build in.
-/// Nothing mounted from here on reaches the host.
+/// Attaches `tree`, a copy of the mount at `rootfs`, there in this mount namespace, and returns it as the root to build
+/// in. Nothing mounted from here on reaches the host.
 ///
 /// # Errors
-/// A root file system that does not exist or is no directory.
-pub(super) fn enter(rootfs: &Path) -> Result<RootDir, Failure> {
+/// A root file system that is no directory.
+pub(super) fn enter(rootfs: &Path, tree: OwnedFd) -> Result<RootDir, Failure> {
     let everything = MsFlags::MS_REC | MsFlags::MS_SLAVE;
     mount(None::<&str>, "/", None::<&str>, everything, None::<&str>).context("detach the mounts from the host's")?;
-    let tree = match clone_tree(AT_FDCWD, rootfs, Reach::Tree) {
-        Err(Errno::ENOENT) => {
-            let rootfs = rootfs.display();
-            return Err(Failure::other(format!("root file system {rootfs} does not exist")));
-        }
-        result => result.context(format_args!("open root file system {}", rootfs.display()))?,
-    };
-    let private = libc::MS_PRIVATE;
-    set_attributes(&tree, Attributes::propagating(private), Reach::Tree).context("make the root private")?;
     let place = open(rootfs, OFlag::O_PATH | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC, Mode::empty());
     attach(&tree, place.context("open root file system")?).context("attach the root file system")?;
     Ok(RootDir::new(tree))

@@ -23,6 +23,7 @@ use super::{
     program::{Prepared, Program, Streams},
     rooted::{RootDir, cleaned},
     rootfs,
+    sources::{Source, Sources},
     sysctl::{self, HostProc},
     terminal::Terminal,
 };
@@ -47,11 +48,12 @@ pub(crate) struct Init<'a> {
     /// Readable once the container is to start.
     pub(crate) gate: &'a OwnedFd,
     pub(crate) streams: Streams,
+    pub(crate) sources: Option<Sources>,
 }
 
 impl Init<'_> {
     /// Runs the init; to be called in the cloned child only.
-    pub(crate) fn run(self) -> ! {
+    pub(crate) fn run(mut self) -> ! {
         // A panic must not unwind into the parent's code, of which this process is a copy.
         let result = catch_unwind(AssertUnwindSafe(|| self.set_up()));
         match result {
@@ -62,13 +64,16 @@ impl Init<'_> {
         exit_now(1)
     }
 
-    fn set_up(&self) -> Result<Prepared, Failure> {
+    fn set_up(&mut self) -> Result<Prepared, Failure> {
         prctl::set_pdeathsig(Signal::SIGKILL).context("bind to the creating process")?;
         // Nobody in a joined namespace may look into this process, which still holds the host's descriptors.
         prctl::set_dumpable(false).context("protect the container's init")?;
         reset_signals().context("reset signals")?;
         self.channel.wait()?;
-        if self.namespaces.creates(CloneFlags::CLONE_NEWUSER) {
+        let sources = self.sources.take().ok_or_else(|| Failure::other("the bundle's sources were not opened"))?;
+        // As who made it: the container's root need not be able to walk to where its files are.
+        let root = rootfs::enter(&self.bundle.rootfs, sources.root)?;
+        if self.namespaces.separates(CloneFlags::CLONE_NEWUSER) {
             let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
             setresgid(gid, gid, gid).context("become the container's root group")?;
             setresuid(uid, uid, uid).context("become the container's root")?;
@@ -77,7 +82,7 @@ impl Init<'_> {
         nix::unistd::setsid().context("begin a session")?;
         identity::join_new_keyring()?;
 
-        let root = self.build_root()?;
+        self.furnish(&root, &sources.mounts)?;
         let terminal = match self.streams {
             Streams::Terminal => Some(Terminal::open(&root, self.process()?.console_size())?),
             _ => None,
@@ -100,16 +105,13 @@ impl Init<'_> {
         Ok(prepared)
     }
 
-    fn build_root(&self) -> Result<RootDir, Failure> {
-        let spec = &self.bundle.spec;
-        let root = rootfs::enter(&self.bundle.rootfs)?;
-        let mounts = spec.mounts().as_deref().unwrap_or_default();
-        mounts::mount_all(&root, mounts, &self.bundle.directory)?;
+    fn furnish(&self, root: &RootDir, sources: &[Source]) -> Result<(), Failure> {
+        let mounts = self.bundle.spec.mounts().as_deref().unwrap_or_default();
+        mounts::mount_all(root, mounts, sources)?;
         let origin = if self.namespaces.separates(CloneFlags::CLONE_NEWUSER) { Origin::Bound } else { Origin::Made };
-        devices::populate(&root, mounts, self.linux()?.devices().as_deref().unwrap_or_default(), origin)?;
+        devices::populate(root, mounts, self.linux()?.devices().as_deref().unwrap_or_default(), origin)?;
         let directory = cleaned(self.process()?.cwd());
-        root.make_directory(&directory).context(format_args!("working directory {}", directory.display()))?;
-        Ok(root)
+        root.make_directory(&directory).context(format_args!("working directory {}", directory.display())).map(drop)
     }
 
     fn hide_and_protect(&self, root: &RootDir) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs::File,
-    io::Write,
+    io::{Read, Write},
     os::fd::OwnedFd,
     path::{Path, PathBuf},
 };
@@ -40,11 +40,25 @@ impl HostProc {
     /// # Errors
     /// Those of openat2(2) and write(2).
     pub(crate) fn write(&self, path: &Path, value: &str) -> std::io::Result<()> {
+        self.file(path, OFlag::O_WRONLY)?.write_all(value.as_bytes())
+    }
+
+    /// Reads the file `path` of it.
+    ///
+    /// # Errors
+    /// Those of openat2(2) and read(2).
+    pub(crate) fn read(&self, path: &Path) -> std::io::Result<String> {
+        let mut text = String::new();
+        self.file(path, OFlag::O_RDONLY)?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    fn file(&self, path: &Path, access: OFlag) -> std::io::Result<File> {
         let links = ResolveFlag::RESOLVE_NO_SYMLINKS | ResolveFlag::RESOLVE_NO_MAGICLINKS;
         let how = OpenHow::new()
-            .flags(OFlag::O_WRONLY | OFlag::O_CLOEXEC)
+            .flags(access | OFlag::O_CLOEXEC)
             .resolve(ResolveFlag::RESOLVE_BENEATH | ResolveFlag::RESOLVE_NO_XDEV | links);
-        File::from(openat2(&self.0, path, how)?).write_all(value.as_bytes())
+        Ok(openat2(&self.0, path, how)?.into())
     }
 }
 

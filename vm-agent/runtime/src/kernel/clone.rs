@@ -16,6 +16,15 @@ pub(crate) enum Cloned {
     Parent { child: Pid, pidfd: OwnedFd },
 }
 
+/// Whose child a clone is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Of {
+    /// This process's.
+    Caller,
+    /// This process's parent's.
+    Parent,
+}
+
 /// Clones this process with the `CLONE_NEW*` of `namespaces`, inside `cgroup` when one is given.
 ///
 /// # Errors
@@ -23,15 +32,20 @@ pub(crate) enum Cloned {
 ///
 /// # Panics
 /// When the process has more than one thread: the child would inherit locks that nobody releases.
-pub(crate) fn clone(namespaces: u64, cgroup: Option<BorrowedFd<'_>>) -> nix::Result<Cloned> {
+pub(crate) fn clone(namespaces: u64, cgroup: Option<BorrowedFd<'_>>, of: Of) -> nix::Result<Cloned> {
     assert!(is_single_threaded(), "a container can only be cloned from a single-threaded process");
+    // A child of the parent's signals as this process does.
+    let (parent, exit_signal) = match of {
+        Of::Caller => (0, libc::SIGCHLD as u64),
+        Of::Parent => (libc::CLONE_PARENT as u64, 0),
+    };
     let mut pidfd: libc::c_int = -1;
     let mut arguments = libc::clone_args {
-        flags: namespaces | libc::CLONE_PIDFD as u64 | cgroup.map_or(0, |_| CLONE_INTO_CGROUP),
+        flags: namespaces | parent | libc::CLONE_PIDFD as u64 | cgroup.map_or(0, |_| CLONE_INTO_CGROUP),
         pidfd: &raw mut pidfd as u64,
         child_tid: 0,
         parent_tid: 0,
-        exit_signal: libc::SIGCHLD as u64,
+        exit_signal,
         stack: 0,
         stack_size: 0,
         tls: 0,

@@ -24,6 +24,8 @@ const MOVE_MOUNT_T_EMPTY_PATH: c_uint = 0x40;
 const AT_EMPTY_PATH: c_uint = libc::AT_EMPTY_PATH as c_uint;
 const AT_RECURSIVE: c_uint = 0x8000;
 
+const MOUNT_ATTR_IDMAP: u64 = 0x10_0000;
+
 /// `MOUNT_ATTR_RDONLY`.
 pub(crate) const READ_ONLY: u64 = 1;
 
@@ -46,7 +48,7 @@ pub(crate) struct Attributes {
     pub(crate) clear: u64,
     /// `MS_SHARED`, `MS_PRIVATE`, `MS_SLAVE` or `MS_UNBINDABLE`, or 0 to leave it.
     pub(crate) propagation: u64,
-    /// For id-mapped mounts; 0 here.
+    /// The user namespace of an id-mapped mount: see [`map_ids`].
     pub(crate) userns_fd: u64,
 }
 
@@ -124,6 +126,12 @@ pub(crate) fn set_attributes(mount: impl AsFd, attributes: Attributes, reach: Re
         )
     };
     Errno::result(result).map(drop)
+}
+
+/// Has the detached mount `mount` show ids as user namespace `users` maps them.
+pub(crate) fn map_ids(mount: impl AsFd, users: impl AsFd, reach: Reach) -> nix::Result<()> {
+    let users = u64::from(users.as_fd().as_raw_fd().unsigned_abs());
+    set_attributes(mount, Attributes { userns_fd: users, ..Attributes::setting(MOUNT_ATTR_IDMAP) }, reach)
 }
 
 /// Attaches the detached mount `mount` on top of what `target` refers to.

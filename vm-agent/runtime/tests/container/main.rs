@@ -15,3 +15,4 @@ mod monitored;
 mod mounts;
 mod small_init;
 mod streams;
+mod users;

@@ -91,9 +91,10 @@ fn a_shared_volume_shows_later_mounts_of_the_host_only_when_asked() {
         fs::create_dir(volume.path().join("later")).unwrap();
         let source = volume.path().to_str().unwrap().to_owned();
         // The preparing shell goes on behind the runtime's back: it mounts once the container has said that it looks.
+        // The first one alone, which is the monitor's: those of later commands are in other mount namespaces.
         let preparation = format!(
             "mount --bind {source} {source} && mount --make-shared {source} && \
-             {{ (for i in 1 2 3 4 5 6 7 8 9 10; do [ -e {source}/ready ] && break; sleep 0.2; done; \
+             {{ (mkdir {source}/first || exit; for i in 1 2 3 4 5 6 7 8 9 10; do [ -e {source}/ready ] && break; sleep 0.2; done; \
              mount -t tmpfs tmpfs {source}/later; touch {source}/later/mark; touch {source}/done) </dev/null >/dev/null 2>&1 & }}"
         );
         let script = "touch /v/ready; i=0; while [ ! -e /v/done ] && [ $i -lt 100 ]; do sleep 0.05; i=$((i+1)); done
