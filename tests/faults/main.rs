@@ -8,6 +8,7 @@ mod concurrent;
 mod engine_killed;
 mod engine_restarts;
 mod history;
+mod idle;
 mod many;
 mod odds;
 

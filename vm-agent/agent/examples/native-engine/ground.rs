@@ -8,6 +8,7 @@ use nix::{
 };
 use std::{
     fs::{self, File},
+    io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -41,7 +42,11 @@ impl Ground {
     pub(crate) fn leave(self) -> anyhow::Result<()> {
         umount(CGROUPS)?;
         for empty in [self.cgroups.join("berth"), self.cgroups] {
-            fs::remove_dir(&empty).with_context(|| format!("{} is still in use", empty.display()))?;
+            match fs::remove_dir(&empty) {
+                // The engine makes its own with the first container.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                result => result.with_context(|| format!("{} is still in use", empty.display()))?,
+            }
         }
         Ok(())
     }
