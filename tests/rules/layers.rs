@@ -24,6 +24,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // Developer programs, which may know everything that is built.
     ("guest-image", &[]),
     ("xtask", &["guest-image"]),
+    ("berth-fuzz", &[]),
     ("berth-tests", &["berth-api", "berth-machine", "berth-machine-qemu"]),
 ];
 

@@ -65,7 +65,7 @@ enum Command {
     CheckTargets,
     /// Make a fault or an attack as often as its figure asks for
     Faults {
-        /// engine-killed, engine-restarts, concurrent, many, attack-runtime, attack-swap, attack-labels
+        /// engine-killed, engine-restarts, concurrent, many, attack-runtime, attack-swap, attack-labels, fuzz
         name: String,
         /// How often, instead
         #[arg(long)]

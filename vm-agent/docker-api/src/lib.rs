@@ -11,6 +11,8 @@ mod error;
 mod exec;
 mod filters;
 mod front;
+#[cfg(test)]
+mod fuzz;
 mod hijack;
 mod images;
 mod moment;

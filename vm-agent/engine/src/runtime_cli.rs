@@ -1,5 +1,7 @@
 //! The real [`Runtime`]: `berth-runtime` reached by exec, and its monitors reached by their sockets.
 
+#[cfg(test)]
+mod fuzz;
 mod monitor;
 mod streams;
 

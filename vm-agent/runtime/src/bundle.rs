@@ -158,31 +158,6 @@ mod tests {
         })
     }
 
-    /// All places of a document, as JSON pointers.
-    fn places(value: &Value, at: &str, all: &mut Vec<String>) {
-        all.push(at.to_owned());
-        match value {
-            Value::Object(map) => map.iter().for_each(|(key, value)| places(value, &format!("{at}/{key}"), all)),
-            Value::Array(list) => {
-                list.iter().enumerate().for_each(|(index, value)| places(value, &format!("{at}/{index}"), all));
-            }
-            _ => {}
-        }
-    }
-
-    fn anything() -> impl Strategy<Value = Value> {
-        prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<u64>().prop_map(Value::from),
-            ".{0,12}".prop_map(Value::from),
-            Just(json!([])),
-            Just(json!({})),
-            Just(json!([null, 1, "x", {}])),
-        ]
-    }
-
     #[test]
     fn what_is_not_supported_is_refused_by_its_name() {
         load(good().to_string().as_bytes()).unwrap().namespaces().unwrap();
@@ -193,20 +168,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
-
         #[test]
         fn a_configuration_with_anything_anywhere_gets_an_answer(
-            changes in proptest::collection::vec((any::<prop::sample::Index>(), anything()), 1..4),
+            config in berth_fuzz::changed(good()),
         ) {
-            let mut config = good();
-            for (index, value) in changes {
-                let mut all = Vec::new();
-                places(&config, "", &mut all);
-                if let Some(place) = config.pointer_mut(&all[index.index(all.len())]) {
-                    *place = value;
-                }
-            }
             if let Ok(bundle) = load(config.to_string().as_bytes()) {
                 prop_assert!(bundle.process().is_ok() && bundle.linux().is_ok());
                 drop(bundle.namespaces());

@@ -3,6 +3,8 @@
 mod archive;
 mod containers;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod http;
 mod images;
 mod limits;

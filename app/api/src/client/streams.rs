@@ -186,7 +186,7 @@ fn raw(reader: impl AsyncRead + Send + Unpin + 'static) -> Output {
     }))
 }
 
-fn frames(reader: impl AsyncRead + Send + Unpin + 'static) -> Output {
+pub(super) fn frames(reader: impl AsyncRead + Send + Unpin + 'static) -> Output {
     let reader = BufReader::with_capacity(CHUNK, reader);
     Box::pin(stream::try_unfold(reader, |mut reader| async move {
         let Some((stderr, bytes)) = frame(&mut reader).await? else { return Ok(None) };

@@ -22,10 +22,17 @@ const FAULTS: [(&str, &str, u32); 8] = [
     ("attack-labels", "labels_are_data", 1),
 ];
 
+/// The crates with fuzz targets, and how many inputs each target gets in full.
+const FUZZED: [&str; 4] = ["berth-api", "berth-docker-api", "berth-engine", "berth-runtime"];
+const INPUTS: u32 = 20_000;
+
 /// Makes a fault as often as its figure asks for, or `times`.
 pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Result<()> {
+    if name == "fuzz" {
+        return fuzz(checkout, times.unwrap_or(INPUTS));
+    }
     let Some((_, case, full)) = FAULTS.iter().find(|(known, ..)| *known == name) else {
-        let known = FAULTS.map(|(known, ..)| known).join(", ");
+        let known = FAULTS.map(|(known, ..)| known).join(", ") + ", fuzz";
         return Err(Problem::because(format!("there is no fault named {name}"), format!("use one of: {known}")));
     };
     let times = times.unwrap_or(*full);
@@ -40,6 +47,21 @@ pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Resu
         false => Err(Problem::because(
             format!("{name} x{times} ended with {status}"),
             "run it again with the BERTH_TEST_SEED that it printed to make the same choices",
+        )),
+    }
+}
+
+/// Gives every fuzz target so many inputs.
+fn fuzz(checkout: &Checkout, inputs: u32) -> Result<()> {
+    let mut command = cargo(checkout, &["test", "--locked", "--no-fail-fast"]);
+    command.args(FUZZED.iter().flat_map(|name| ["-p", name])).args(["--bins", "--lib", "--test", "container"]);
+    command.args(["--", "fuzz::"]).env("PROPTEST_CASES", inputs.to_string());
+    let status = command.status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Problem::because(
+            format!("a fuzz target failed within {inputs} inputs"),
+            "the smallest input that fails is printed above and kept in proptest-regressions: run it again after the fix",
         )),
     }
 }

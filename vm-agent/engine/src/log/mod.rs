@@ -5,6 +5,8 @@ mod details;
 mod driver;
 mod entry;
 mod files;
+#[cfg(test)]
+mod fuzz;
 mod reader;
 mod tail;
 mod watch;

@@ -104,7 +104,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 }
 
 /// Cuts bytes into lines and lines into frames.
-struct Lines {
+pub(super) struct Lines {
     options: LogOptions,
     /// The beginning of a line whose end has not been read.
     begun: Vec<u8>,
@@ -115,7 +115,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn new(options: LogOptions, now: Timestamp) -> Self {
+    pub(super) fn new(options: LogOptions, now: Timestamp) -> Self {
         let deadline = options.until.and_then(|until| {
             let left = Duration::from_nanos(u64::try_from(until.0.saturating_sub(now.0)).unwrap_or(0));
             Instant::now().checked_add(left)
@@ -131,7 +131,7 @@ impl Lines {
         }
     }
 
-    fn frames(&mut self, bytes: &[u8]) -> Vec<LogFrame> {
+    pub(super) fn frames(&mut self, bytes: &[u8]) -> Vec<LogFrame> {
         let mut frames = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             if self.begun.is_empty() && piece.ends_with(b"\n") {

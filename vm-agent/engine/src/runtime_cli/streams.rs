@@ -13,11 +13,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::{io, path::Path};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::{
-        UnixStream,
-        unix::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::{UnixStream, unix::OwnedWriteHalf},
 };
 
 /// The most input in one frame, bytes; the monitor takes no more.
@@ -89,7 +86,7 @@ async fn exchange(stream: &mut BufReader<UnixStream>, request: Value) -> io::Res
     }
 }
 
-fn output(ahead: Bytes, reader: OwnedReadHalf) -> ProcessOutput {
+pub(super) fn output(ahead: Bytes, reader: impl AsyncRead + Send + Unpin + 'static) -> ProcessOutput {
     let reader = BufReader::with_capacity(MAX_INPUT, io::Cursor::new(ahead).chain(reader));
     stream::try_unfold(reader, |mut reader| async move {
         let kind = match reader.read_u8().await {

@@ -4,6 +4,8 @@
 mod announcement;
 mod client;
 mod exit;
+#[cfg(test)]
+mod fuzz;
 mod input;
 mod lines;
 mod log;

@@ -8,6 +8,7 @@ mod cgroups;
 mod conformance;
 mod exec;
 mod fixture;
+mod fuzz;
 mod identity;
 mod isolation;
 mod lifecycle;
