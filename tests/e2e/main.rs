@@ -6,5 +6,6 @@ mod limits;
 mod main_job;
 mod recovery;
 mod refusals;
+mod streams;
 mod welcome;
 mod window;

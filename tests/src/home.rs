@@ -61,10 +61,17 @@ impl Home {
     /// Runs the docker CLI against this home's socket.
     #[must_use]
     pub fn docker(&self, arguments: &[&str]) -> Ran {
+        run(&mut self.docker_command(arguments))
+    }
+
+    /// The docker CLI with this home's socket, to be started by the case.
+    #[must_use]
+    pub fn docker_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(Build::docker());
         // A config of its own: the user's contexts and logins must play no part.
         command.env("DOCKER_CONFIG", self.path().join("docker-config")).env_remove("DOCKER_HOST");
-        run(command.arg("-H").arg(format!("unix://{}", self.socket().display())).args(arguments))
+        command.arg("-H").arg(format!("unix://{}", self.socket().display())).args(arguments);
+        command
     }
 
     /// The machine's state as `berth status --json` shows it.

@@ -7,13 +7,15 @@ mod http;
 pub mod native;
 mod program;
 mod registry;
+mod terminal;
 
 pub use build::Build;
 pub use display::Display;
 pub use home::Home;
 pub use http::{Page, get};
-pub use program::{Ran, run};
+pub use program::{Ran, run, run_with};
 pub use registry::{Registry, Spoil};
+pub use terminal::Terminal;
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! Runs a program as a user would, with a deadline, and keeps what it said.
 
 use std::fmt::Display;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,19 +21,36 @@ pub struct Ran {
     pub stderr: String,
 }
 
-/// Runs `command` to its end.
+/// Runs `command` to its end with nothing to read.
 ///
 /// # Panics
 /// When it cannot be started or does not end in time.
 #[must_use]
 pub fn run(command: &mut Command) -> Ran {
+    finished(command.stdin(Stdio::null()), b"")
+}
+
+/// Runs `command` to its end with `input` to read.
+///
+/// # Panics
+/// When it cannot be started or does not end in time.
+#[must_use]
+pub fn run_with(command: &mut Command, input: &[u8]) -> Ran {
+    finished(command.stdin(Stdio::piped()), input)
+}
+
+fn finished(command: &mut Command, input: &[u8]) -> Ran {
     let shown = format!("{command:?}");
     let mut child = command
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap_or_else(|error| panic!("cannot start {shown}: {error}"));
+    if let Some(mut stdin) = child.stdin.take() {
+        let input = input.to_owned();
+        // Who does not read it all says so by its exit code.
+        std::thread::spawn(move || drop(stdin.write_all(&input)));
+    }
     let out = drain(child.stdout.take());
     let err = drain(child.stderr.take());
     let started = Instant::now();
