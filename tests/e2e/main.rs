@@ -2,6 +2,7 @@
 
 mod faults;
 mod files;
+mod isolation;
 mod limits;
 mod main_job;
 mod recovery;

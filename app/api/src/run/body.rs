@@ -84,16 +84,13 @@ impl RunRequest {
     fn binds(&self) -> Result<Vec<String>, Error> {
         let mut binds = Vec::new();
         for spec in &self.volumes {
-            match &spec.source {
-                VolumeSource::Anonymous => {}
-                VolumeSource::Named(name) => {
-                    binds.push(format!("{name}:{}{}", spec.target, if spec.read_only { ":ro" } else { "" }));
-                }
-                VolumeSource::HostPath(path) if is_machines(path) => {
-                    binds.push(format!("{path}:{}{}", spec.target, if spec.read_only { ":ro" } else { "" }));
-                }
-                VolumeSource::HostPath(path) => return Err(not_shared(path, &spec.target)),
-            }
+            let source = match &spec.source {
+                VolumeSource::Anonymous => continue,
+                VolumeSource::HostPath(path) if !is_machines(path) => return Err(not_shared(path, &spec.target)),
+                VolumeSource::Named(source) | VolumeSource::HostPath(source) => source,
+            };
+            let options = if spec.options.is_empty() { String::new() } else { format!(":{}", spec.options) };
+            binds.push(format!("{source}:{}{options}", spec.target));
         }
         Ok(binds)
     }

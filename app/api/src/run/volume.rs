@@ -11,8 +11,8 @@ pub struct VolumeSpec {
     pub source: VolumeSource,
     /// Where, an absolute path in the container.
     pub target: String,
-    /// It cannot be written there.
-    pub read_only: bool,
+    /// As given: `ro` or `rw`, `nocopy`, a propagation such as `rslave`, and words that change nothing here.
+    pub options: String,
 }
 
 /// What is mounted.
@@ -52,7 +52,9 @@ pub fn parse(text: &str) -> Result<VolumeSpec, Error> {
     if target.trim_matches('/').is_empty() {
         return Err(Error::Invalid(format!("invalid volume specification: '{text}': destination can't be '/'")));
     }
-    let read_only = read_only(options).ok_or_else(|| Error::Invalid(format!("invalid mode: {options}")))?;
+    if !are_options(options) {
+        return Err(Error::Invalid(format!("invalid mode: {options}")));
+    }
     let source = match source {
         None => VolumeSource::Anonymous,
         Some(path) if is_path(path) => VolumeSource::HostPath(path.into()),
@@ -64,7 +66,7 @@ pub fn parse(text: &str) -> Result<VolumeSpec, Error> {
             )));
         }
     };
-    Ok(VolumeSpec { source, target: target.into(), read_only })
+    Ok(VolumeSpec { source, target: target.into(), options: options.into() })
 }
 
 /// Parts between colons; the colon of a Windows drive (`C:\x`) belongs to its path.
@@ -96,18 +98,19 @@ fn is_name(source: &str) -> bool {
         && source.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
 }
 
-/// `ro`, `rw` and options that change nothing here; `None` for an unknown or doubled one.
-fn read_only(options: &str) -> Option<bool> {
-    let mut mode = None;
-    for option in options.split(',').filter(|option| !option.is_empty()) {
-        match option {
-            "ro" | "rw" if mode.is_none() => mode = Some(option == "ro"),
-            // SELinux labels and consistency hints of other products: there is nothing to do for them.
-            "z" | "Z" | "cached" | "delegated" | "consistent" => {}
-            _ => return None,
-        }
-    }
-    Some(mode.unwrap_or(false))
+/// Known options, none of a kind twice; whether one fits what is mounted is the engine's to say.
+fn are_options(options: &str) -> bool {
+    const KINDS: [&[&str]; 5] = [
+        &["ro", "rw"],
+        &["nocopy"],
+        &["private", "rprivate", "slave", "rslave", "shared", "rshared"],
+        // SELinux labels and consistency hints of other products: there is nothing to do for them.
+        &["z", "Z"],
+        &["cached", "delegated", "consistent", "default"],
+    ];
+    let all: Vec<&str> = options.split(',').filter(|option| !option.is_empty()).collect();
+    let known = all.iter().all(|option| KINDS.iter().any(|kind| kind.contains(option)));
+    known && KINDS.iter().all(|kind| all.iter().filter(|option| kind.contains(option)).count() <= 1)
 }
 
 #[cfg(test)]
@@ -120,19 +123,31 @@ mod tests {
         let named = parse("data:/var/lib:ro").unwrap();
         assert_eq!(
             named,
-            VolumeSpec { source: VolumeSource::Named("data".into()), target: "/var/lib".into(), read_only: true }
+            VolumeSpec { source: VolumeSource::Named("data".into()), target: "/var/lib".into(), options: "ro".into() }
         );
         assert_eq!(parse("/cache").unwrap().source, VolumeSource::Anonymous);
         assert_eq!(parse("./src:/src").unwrap().source, VolumeSource::HostPath("./src".into()));
         assert_eq!(parse(r"C:\src:/src:ro").unwrap().source, VolumeSource::HostPath(r"C:\src".into()));
-        assert!(!parse("data:/x:rw,z").unwrap().read_only);
+        assert_eq!(parse("data:/x:rw,z").unwrap().options, "rw,z");
+        assert_eq!(parse("/sys:/x:ro,rprivate").unwrap().options, "ro,rprivate");
     }
 
     #[test]
     fn nonsense_is_refused() {
-        for text in
-            ["", ":", ":/x", "a:", "data:rel", "data:/", "data:/x:rx", "data:/x:ro,rw", "da ta:/x", "a:/b:ro:c", "x:/y"]
-        {
+        for text in [
+            "",
+            ":",
+            ":/x",
+            "a:",
+            "data:rel",
+            "data:/",
+            "data:/x:rx",
+            "data:/x:ro,rw",
+            "/sys:/x:slave,rslave",
+            "da ta:/x",
+            "a:/b:ro:c",
+            "x:/y",
+        ] {
             assert!(matches!(parse(text), Err(Error::Invalid(_))), "{text}");
         }
     }
