@@ -65,7 +65,7 @@ enum Command {
     CheckTargets,
     /// Make a fault or an attack as often as its figure asks for
     Faults {
-        /// engine-killed, engine-restarts, concurrent, many, attack-runtime, attack-swap, attack-labels, fuzz
+        /// engine-killed, engine-restarts, concurrent, many, attack-runtime, attack-swap, attack-labels, fuzz, orphans
         name: String,
         /// How often, instead
         #[arg(long)]

@@ -25,14 +25,18 @@ const FAULTS: [(&str, &str, u32); 8] = [
 /// The crates with fuzz targets, and how many inputs each target gets in full.
 const FUZZED: [&str; 4] = ["berth-api", "berth-docker-api", "berth-engine", "berth-runtime"];
 const INPUTS: u32 = 20_000;
+/// How many processes lose their parents in full.
+const ORPHANS: u32 = 100_000;
 
 /// Makes a fault as often as its figure asks for, or `times`.
 pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Result<()> {
-    if name == "fuzz" {
-        return fuzz(checkout, times.unwrap_or(INPUTS));
+    match name {
+        "fuzz" => return fuzz(checkout, times.unwrap_or(INPUTS)),
+        "orphans" => return orphans(checkout, times.unwrap_or(ORPHANS)),
+        _ => {}
     }
     let Some((_, case, full)) = FAULTS.iter().find(|(known, ..)| *known == name) else {
-        let known = FAULTS.map(|(known, ..)| known).join(", ") + ", fuzz";
+        let known = FAULTS.map(|(known, ..)| known).join(", ") + ", fuzz, orphans";
         return Err(Problem::because(format!("there is no fault named {name}"), format!("use one of: {known}")));
     };
     let times = times.unwrap_or(*full);
@@ -63,6 +67,17 @@ fn fuzz(checkout: &Checkout, inputs: u32) -> Result<()> {
             format!("a fuzz target failed within {inputs} inputs"),
             "the smallest input that fails is printed above and kept in proptest-regressions: run it again after the fix",
         )),
+    }
+}
+
+/// Has the reaper of PID 1 bury so many orphans.
+fn orphans(checkout: &Checkout, count: u32) -> Result<()> {
+    let mut command = cargo(checkout, &["test", "--locked", "-p", "berth-agent", "--bin", "berth-agent"]);
+    command.args(["--", "orphans", "--nocapture"]).env("BERTH_TEST_COUNT", count.to_string());
+    let status = command.status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Problem::because(format!("orphans x{count} ended with {status}"), "read its output above")),
     }
 }
 

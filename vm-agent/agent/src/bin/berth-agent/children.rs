@@ -195,4 +195,21 @@ pub(crate) mod tests {
             assert!(children.wait_none_left(Duration::from_secs(60)));
         });
     }
+
+    #[test]
+    fn orphans_of_everybody_are_buried() {
+        let count = std::env::var("BERTH_TEST_COUNT").unwrap_or_else(|_| "500".to_owned());
+        // As PID 1 gets them, whoever their parents were.
+        nix::sys::prctl::set_child_subreaper(true).unwrap();
+        with_reaper(|children| {
+            // The one in the middle says the orphan's number and ends.
+            let script = format!("n=0; while [ $n -lt {count} ]; do (: & echo $!); n=$((n+1)); done");
+            let mut shell = children.start(Command::new("sh").args(["-c", &script]).stdout(Stdio::piped())).unwrap();
+            let mut orphans = String::new();
+            shell.child.stdout.take().unwrap().read_to_string(&mut orphans).unwrap();
+            assert!(shell.wait().unwrap().success());
+            assert_eq!(orphans.lines().count().to_string(), count);
+            assert!(children.wait_none_left(Duration::from_secs(60)), "somebody stays");
+        });
+    }
 }
