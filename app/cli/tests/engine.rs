@@ -17,6 +17,7 @@ use std::{
     collections::HashMap,
     process::{Output, Stdio},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 use tokio::{io::AsyncWriteExt, net::UnixListener, process::Command, sync::watch};
 
@@ -33,12 +34,21 @@ struct Engine {
     start_fails: Option<&'static str>,
     /// How it ends by itself once started; `None`: only by a signal.
     exits: Option<i64>,
+    /// How long after its output its end is known.
+    code_comes_after: Duration,
 }
 
 impl Engine {
     fn new(exits: Option<i64>) -> Self {
         let image_is_there = Arc::new(Mutex::new(true));
-        Self { asked: Arc::default(), ended: watch::channel(None).0, image_is_there, start_fails: None, exits }
+        Self {
+            asked: Arc::default(),
+            ended: watch::channel(None).0,
+            image_is_there,
+            start_fails: None,
+            exits,
+            code_comes_after: Duration::ZERO,
+        }
     }
 
     fn heard(&self) -> Vec<String> {
@@ -61,7 +71,7 @@ impl Engine {
             )
             .route("/containers/{id}/export", get(export))
             .route("/containers/{id}/archive", get(archive).put(put_archive))
-            .route("/containers/{id}/json", get(async || Json(json!({ "Id": ID }))))
+            .route("/containers/{id}/json", get(async || Json(json!({ "Id": ID, "State": { "Running": true } }))))
             .route("/images/create", post(pull))
             .fallback(any(|| async { StatusCode::NOT_FOUND }))
             .layer(axum::middleware::from_fn_with_state(self.clone(), record))
@@ -125,6 +135,7 @@ async fn wait(State(engine): State<Engine>) -> Body {
     let mut ended = engine.ended.subscribe();
     Body::from_stream(futures_util::stream::once(async move {
         let code = *ended.wait_for(Option::is_some).await.unwrap();
+        tokio::time::sleep(engine.code_comes_after).await;
         Ok::<_, std::convert::Infallible>(format!("{}\n", json!({ "StatusCode": code })))
     }))
 }
@@ -303,6 +314,14 @@ async fn a_run_in_the_foreground_pulls_attaches_starts_and_ends_with_the_contain
         "/containers/ID/start",
     ];
     assert_eq!(verbs, expected, "what happens at the start must not be missed");
+}
+
+#[tokio::test]
+async fn an_end_that_is_known_long_after_the_output_is_no_detaching() {
+    let mut engine = Engine::new(Some(7));
+    engine.code_comes_after = Duration::from_millis(1500);
+    let (code, _, err) = Berth::with(engine).run(&["run", "--rm", "nginx"]).await;
+    assert_eq!(code, 7, "{err}");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! `exec` and `attach`.
 
-use super::session::{self, Peer};
+use super::session::{self, End, Peer};
 use crate::{
     arguments::{Attach, Exec},
     failure::{Outcome, invalid},
@@ -11,10 +11,12 @@ use berth_api::{
     client::{AttachOptions, ExecRequest, Waiting},
     container::WaitFor,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the exit code may take to come after the last output, before a client that left by its keys is told apart.
+/// How long the exit code may take to come after the last output of a terminal that may have been left by its keys.
 const EXIT_CODE: Duration = Duration::from_secs(1);
+/// Between two looks at an exec whose output has ended and whose end is not known yet.
+const LOOK: Duration = Duration::from_millis(20);
 
 pub(super) async fn exec(client: &Client, options: Exec) -> Outcome {
     let [container, command @ ..] = options.container_and_command.as_slice() else {
@@ -44,9 +46,18 @@ pub(super) async fn exec(client: &Client, options: Exec) -> Outcome {
         return Ok(0);
     }
     let attached = client.start_exec(&id, options.tty).await?;
-    session::converse(client, Peer::Exec(id.clone()), attached, stdin, options.tty).await?;
-    // Without a code it goes on: the client left by its keys.
-    Ok(code(client.exec_exit_code(&id).await?.unwrap_or(0)))
+    let end = session::converse(client, Peer::Exec(id.clone()), attached, stdin, options.tty).await?;
+    let asked = Instant::now();
+    loop {
+        if let Some(exit_code) = client.exec_exit_code(&id).await? {
+            return Ok(code(exit_code));
+        }
+        match end {
+            End::Unread => return Ok(0),
+            End::OutputOrLeft if asked.elapsed() > EXIT_CODE => return Ok(0),
+            End::Output | End::OutputOrLeft => tokio::time::sleep(LOOK).await,
+        }
+    }
 }
 
 pub(super) async fn attach(client: &Client, options: &Attach) -> Outcome {
@@ -72,15 +83,19 @@ pub(super) async fn attach(client: &Client, options: &Attach) -> Outcome {
     let how = AttachOptions { stdin, stdout: true, stderr: true, tty, detach_keys: options.detach_keys.clone() };
     let attached = client.attach(&id, &how).await?;
     let work = async {
-        session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
-        ended(client, &id, waiting).await
+        let end = session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
+        ended(client, &id, waiting, end).await
     };
     if options.sig_proxy && !tty { session::passing_signals(client, &id, &mut signals, work).await } else { work.await }
 }
 
-/// The exit code of a container whose output has ended; 0 when it goes on, since the client left by its keys.
-pub(super) async fn ended(client: &Client, id: &str, waiting: Waiting) -> Outcome {
+/// The exit code of a container that a conversation came to the end with; 0 when it goes on, since the client left.
+pub(super) async fn ended(client: &Client, id: &str, waiting: Waiting, end: End) -> Outcome {
     let mut exit_code = std::pin::pin!(waiting.exit_code());
+    match end {
+        End::Output => return Ok(code(exit_code.await?)),
+        End::OutputOrLeft | End::Unread => {}
+    }
     if let Ok(exit_code) = tokio::time::timeout(EXIT_CODE, &mut exit_code).await {
         return Ok(code(exit_code?));
     }

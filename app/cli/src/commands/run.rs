@@ -48,8 +48,8 @@ pub(super) async fn run(client: &Client, options: Run) -> Outcome {
     let waiting = client.wait_container(&id, until).await?;
     start(client, &id, &request).await?;
     let work = async {
-        session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
-        exec::ended(client, &id, waiting).await
+        let end = session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
+        exec::ended(client, &id, waiting, end).await
     };
     if options.sig_proxy && !tty { session::passing_signals(client, &id, &mut signals, work).await } else { work.await }
 }

@@ -11,7 +11,7 @@ use berth_api::{
     client::{Attached, Output},
 };
 use futures_util::StreamExt;
-use std::{future::Future, io::Write, time::Duration};
+use std::{convert::Infallible, future::Future, io::Write, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Read from standard input at once, bytes.
@@ -37,6 +37,17 @@ impl Peer {
     }
 }
 
+/// How a conversation came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The other side's output ended, and only its process's end can be why.
+    Output,
+    /// Its output ended, or the keys were typed that leave its terminal.
+    OutputOrLeft,
+    /// Nobody reads this side's output any more, as behind `| head`; what ran goes on.
+    Unread,
+}
+
 /// Refuses a terminal in the container that no terminal here could serve.
 ///
 /// # Errors
@@ -58,7 +69,7 @@ pub(super) async fn converse(
     attached: Attached,
     stdin: bool,
     tty: bool,
-) -> Result<(), Failure> {
+) -> Result<End, Failure> {
     let _raw = if tty && stdin { Some(Raw::begin().map_err(io("prepare the terminal"))?) } else { None };
     let Attached { output, mut input } = attached;
     let typing = async {
@@ -75,18 +86,22 @@ pub(super) async fn converse(
             input.shutdown().await.ok();
         }
         // Dropping it would end the connection.
-        std::future::pending::<()>().await;
+        std::future::pending::<Infallible>().await
     };
     let sizes = async {
         if tty {
             follow_size(client, &peer).await;
         }
-        std::future::pending::<()>().await;
+        std::future::pending::<Infallible>().await
     };
     tokio::select! {
-        ended = copy(output) => Ok(ended?),
-        () = typing => Ok(()),
-        () = sizes => Ok(()),
+        end = copy(output) => Ok(match end? {
+            // Only who types into a terminal can have typed its keys.
+            End::Output if tty && stdin => End::OutputOrLeft,
+            end => end,
+        }),
+        never = typing => match never {},
+        never = sizes => match never {},
     }
 }
 
@@ -111,7 +126,7 @@ async fn follow_size(client: &Client, peer: &Peer) {
 ///
 /// # Errors
 /// When it cannot be written, or the connection breaks.
-pub(super) async fn copy(mut output: Output) -> Result<(), Error> {
+pub(super) async fn copy(mut output: Output) -> Result<End, Error> {
     while let Some(chunk) = output.next().await {
         let chunk = chunk?;
         let write = |mut to: Box<dyn Write>| to.write_all(&chunk.bytes).and_then(|()| to.flush());
@@ -119,12 +134,11 @@ pub(super) async fn copy(mut output: Output) -> Result<(), Error> {
             if chunk.stderr { write(Box::new(std::io::stderr())) } else { write(Box::new(std::io::stdout())) };
         match written {
             Ok(()) => {}
-            // The reader has gone, as `| head` does; the container goes on.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(End::Unread),
             Err(source) => return Err(Error::Io { what: "write the output".into(), source }),
         }
     }
-    Ok(())
+    Ok(End::Output)
 }
 
 /// Passes signals on to a container while `work` is done, unless its terminal gets them as keys.
