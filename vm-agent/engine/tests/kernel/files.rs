@@ -134,6 +134,39 @@ fn a_copy_out_and_into_the_same_container_does_not_wait_for_itself() {
 }
 
 #[test]
+fn a_container_that_is_copied_into_stops_but_does_not_start_again_meanwhile() {
+    on_own_ground(|ground| async move {
+        let engine = ground.engine_with_busybox().await;
+        started(&engine, "c1", "mkdir -p /tmp; touch /tmp/ready; sleep 1000", |_| {}).await;
+        let (feed, pieces) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(1);
+        let pieces = futures_util::stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+        let copy = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.put_archive("c1", "/tmp", PutOptions::default(), pieces.boxed()).await }
+        });
+        let bytes = Bytes::from(archive(&[("slow", "text")]));
+        // The third goes through once the first was taken.
+        for piece in [bytes.slice(..512), bytes.slice(512..600), bytes.slice(600..700)] {
+            feed.send(Ok(piece)).await.unwrap();
+        }
+        engine.stop_container("c1", AT_ONCE).await.unwrap();
+        let starting = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.start_container("c1").await }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        assert!(!starting.is_finished(), "it is started while it is written to by the way of its last process");
+        feed.send(Ok(bytes.slice(700..))).await.unwrap();
+        drop(feed);
+        copy.await.unwrap().unwrap();
+        starting.await.unwrap().unwrap();
+        assert_eq!(get(&engine, "c1", "/tmp/slow").await.unwrap(), ["slow=text"]);
+        engine.remove_container("c1", FORCE).await.unwrap();
+        ground.nothing_runs();
+    });
+}
+
+#[test]
 fn what_is_read_only_stays_so() {
     on_own_ground(|ground| async move {
         let engine = ground.engine_with_busybox().await;
