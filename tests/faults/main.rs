@@ -1,8 +1,10 @@
-//! Faults that the engine must survive, made on the real engine, runtime and kernel of this machine.
+//! Faults that the engine must survive, and the shapes of its answers, on the real engine, runtime and kernel of this
+//! machine.
 //!
 //! `cargo xtask faults NAME [--count N]` runs one in full; without `BERTH_TEST_COUNT`, as in `cargo xtask test`, each is
 //! short.
 
+mod answers;
 mod attacks;
 mod concurrent;
 mod engine_killed;

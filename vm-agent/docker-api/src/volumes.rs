@@ -102,7 +102,7 @@ struct List {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct VolumeOut {
+pub(crate) struct VolumeOut {
     created_at: String,
     driver: String,
     labels: BTreeMap<String, String>,
@@ -110,6 +110,22 @@ struct VolumeOut {
     name: String,
     options: BTreeMap<String, String>,
     scope: &'static str,
+    /// In `/system/df` only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_data: Option<UsageData>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UsageData {
+    ref_count: usize,
+    size: u64,
+}
+
+impl VolumeOut {
+    pub(crate) fn with_usage(self, size: u64, users: usize) -> Self {
+        Self { usage_data: Some(UsageData { ref_count: users, size }), ..self }
+    }
 }
 
 #[derive(Serialize)]
@@ -134,6 +150,7 @@ impl From<Volume> for VolumeOut {
             name: volume.name,
             options: BTreeMap::new(),
             scope: "local",
+            usage_data: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The machine and the engine as a whole.
 
-use crate::Timestamp;
+use crate::{Timestamp, container::ContainerSummary, image::ImageSummary, volume::Volume};
 
 /// What info shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,4 +56,57 @@ pub struct VersionInfo {
     pub architecture: String,
     /// `linux`.
     pub os: String,
+}
+
+/// What takes room on the data disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DiskObject {
+    /// What containers have written.
+    Container,
+    /// Layers.
+    Image,
+    /// Data of volumes.
+    Volume,
+}
+
+/// How much it takes; `None` for what was not asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskUsage {
+    /// All, with their sizes.
+    pub containers: Option<Vec<ContainerSummary>>,
+    /// All images.
+    pub images: Option<ImagesUsage>,
+    /// All volumes.
+    pub volumes: Option<Vec<VolumeUsage>>,
+}
+
+/// How much images take.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagesUsage {
+    /// All.
+    pub images: Vec<ImageUsage>,
+    /// Bytes of all layers, each once.
+    pub layers: u64,
+    /// Bytes of those that no image has that a container uses.
+    pub reclaimable: u64,
+}
+
+/// How much an image takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageUsage {
+    /// The image.
+    pub summary: ImageSummary,
+    /// Bytes of its layers that other images have too.
+    pub shared: u64,
+}
+
+/// How much a volume takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VolumeUsage {
+    /// The volume.
+    pub volume: Volume,
+    /// Bytes of its files.
+    pub size: u64,
+    /// Containers that have it.
+    pub users: usize,
 }

@@ -72,6 +72,14 @@ impl Client {
         Ok(self.docker()?.events(Some(options)).map_err(Error::from))
     }
 
+    /// What takes room on the data disk, as docker's `system/df` document; each object too when `verbose`.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn disk_usage(&self, verbose: bool) -> Result<serde_json::Value, Error> {
+        http::json(&self.home, Method::GET, &format!("/system/df?verbose={}", u8::from(verbose))).await
+    }
+
     /// The engine and its machine, as docker's `info` document.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ mod run;
 pub(crate) use change::{ContainerVerb, Update};
 pub(crate) use exec::{Attach, Exec};
 pub(crate) use files::{Commit, Cp, Export};
-pub(crate) use observe::{Events, Port, Ps, Stats, Top, filters};
+pub(crate) use observe::{Events, Port, Ps, Stats, SystemVerb, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
 use clap::{Args, Parser, Subcommand};
@@ -107,6 +107,9 @@ pub(crate) enum Command {
         #[arg(short, long, value_name = "FORMAT")]
         format: Option<String>,
     },
+    /// Work with the machine as a whole
+    #[command(subcommand)]
+    System(SystemVerb),
     /// Work with containers as a whole
     #[command(subcommand)]
     Container(ContainerVerb),

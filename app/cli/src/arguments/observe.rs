@@ -102,6 +102,19 @@ pub(crate) fn filters(given: &[String]) -> Result<Filters, Failure> {
     Ok(all)
 }
 
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum SystemVerb {
+    /// Show what takes room on the machine's disk
+    Df {
+        /// Each image, container and volume
+        #[arg(short, long, conflicts_with = "format")]
+        verbose: bool,
+        /// "json", or a template such as '{{.Type}} {{.Size}}'
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<String>,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

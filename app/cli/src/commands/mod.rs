@@ -4,6 +4,7 @@ mod change;
 mod containers;
 mod context;
 mod cp;
+mod disk_usage;
 mod events;
 mod exec;
 mod files;
@@ -21,7 +22,7 @@ mod versions;
 mod volumes;
 
 use crate::{
-    arguments::{Cli, Command, ContainerVerb},
+    arguments::{Cli, Command, ContainerVerb, SystemVerb},
     failure::{Failure, Outcome, say},
 };
 use berth_api::{BerthHome, Client, Error, MachineState, Problem};
@@ -60,6 +61,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Commit(options) => files::commit(&client, options).await,
         Command::Port(options) => system::port(&client, &options).await,
         Command::Info { format } => system::info(&client, format.as_deref()).await,
+        Command::System(SystemVerb::Df { verbose, format }) => {
+            disk_usage::df(&client, verbose, format.as_deref()).await
+        }
         Command::Container(ContainerVerb::Prune { force, filter }) => change::prune(&client, force, &filter).await,
         Command::Wait(names) => containers::wait(&client, &names.names).await,
         Command::Rm { force, volumes, names } => containers::rm(&client, force, volumes, &names.names).await,

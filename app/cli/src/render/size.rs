@@ -3,8 +3,17 @@
 const UNITS: [&str; 6] = ["B", "kB", "MB", "GB", "TB", "PB"];
 
 /// `bytes` in words.
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 pub(crate) fn words(bytes: u64) -> String {
+    decimal(bytes, 3)
+}
+
+/// `bytes` in words with four digits, as docker's `units.HumanSize` writes them.
+pub(crate) fn finer_words(bytes: u64) -> String {
+    decimal(bytes, 4)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a few digits are shown")]
+fn decimal(bytes: u64, digits: usize) -> String {
     let mut size = bytes as f64;
     let mut unit = 0;
     while size >= 1000.0 && unit + 1 < UNITS.len() {
@@ -12,9 +21,10 @@ pub(crate) fn words(bytes: u64) -> String {
         unit += 1;
     }
     let digits = match size {
-        size if size >= 100.0 || unit == 0 => 0,
-        size if size >= 10.0 => 1,
-        _ => 2,
+        _ if unit == 0 => 0,
+        size if size >= 100.0 => digits - 3,
+        size if size >= 10.0 => digits - 2,
+        _ => digits - 1,
     };
     let number = format!("{size:.digits$}");
     let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { &number };
@@ -59,6 +69,13 @@ mod tests {
             (1_200_000_000, "1.2GB"),
         ] {
             assert_eq!(words(bytes), expected);
+        }
+    }
+
+    #[test]
+    fn finer_words_have_four_digits() {
+        for (bytes, expected) in [(0, "0B"), (212, "212B"), (16_428_000, "16.43MB"), (123_456_789, "123.5MB")] {
+            assert_eq!(finer_words(bytes), expected);
         }
     }
 

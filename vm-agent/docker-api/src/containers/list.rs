@@ -86,7 +86,7 @@ fn health(text: &str) -> Reply<Option<HealthStatus>> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Summary {
+pub(crate) struct Summary {
     id: String,
     names: [String; 1],
     image: String,
@@ -142,7 +142,7 @@ struct Port {
 }
 
 impl Summary {
-    fn new(container: ContainerSummary, version: ApiVersion) -> Self {
+    pub(crate) fn new(container: ContainerSummary, version: ApiVersion) -> Self {
         let health = container.health.map_or_else(
             || HealthOut { status: "none".to_owned(), failing_streak: 0 },
             |health| HealthOut { status: health.status.to_string(), failing_streak: health.failing_streak },

@@ -6,7 +6,7 @@ mod commit;
 mod create;
 mod inspect;
 mod lifecycle;
-mod list;
+pub(crate) mod list;
 pub(crate) mod logs;
 mod mount_point;
 mod network;

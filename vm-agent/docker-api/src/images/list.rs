@@ -27,7 +27,7 @@ pub(super) async fn get(engine: &Engine, version: ApiVersion, query: &Query) -> 
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Summary {
+pub(crate) struct Summary {
     containers: i64,
     created: i64,
     id: String,
@@ -43,7 +43,7 @@ struct Summary {
 }
 
 impl Summary {
-    fn new(image: ImageSummary, version: ApiVersion) -> Self {
+    pub(crate) fn new(image: ImageSummary, version: ApiVersion) -> Self {
         let nameless = image.repo_tags.is_empty() && image.repo_digests.is_empty() && !version.at_least(43);
         let or_none = |names: Vec<String>, none: &str| if nameless { vec![none.to_owned()] } else { names };
         Self {
@@ -58,6 +58,13 @@ impl Summary {
             size: image.size,
             virtual_size: (!version.at_least(44)).then_some(image.size),
         }
+    }
+
+    /// With what only `/system/df` computes: the bytes it shares with other images, and its containers whatever the
+    /// version.
+    pub(crate) fn with_usage(self, shared: u64, containers: usize) -> Self {
+        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        Self { shared_size: number(shared), containers: number(containers as u64), ..self }
     }
 }
 

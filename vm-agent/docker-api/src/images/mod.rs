@@ -2,7 +2,7 @@
 //! one place and is told apart by its ending.
 
 mod inspect;
-mod list;
+pub(crate) mod list;
 mod load;
 mod pull;
 mod registry_auth;

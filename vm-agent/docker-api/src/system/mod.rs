@@ -1,5 +1,6 @@
 //! The engine as a whole.
 
+mod disk_usage;
 mod events;
 mod info;
 mod ping;
@@ -16,4 +17,5 @@ pub(crate) fn routes() -> Router<Engine> {
         .route("/version", get(version::get))
         .route("/info", get(info::get))
         .route("/events", get(events::get))
+        .route("/system/df", get(disk_usage::get))
 }

@@ -4,6 +4,7 @@ mod attach;
 mod attach_network;
 mod commit;
 mod create;
+mod disk_usage;
 mod end;
 mod exec;
 mod files;

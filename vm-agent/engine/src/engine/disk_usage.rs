@@ -1,0 +1,84 @@
+//! What takes room on the data disk.
+
+use super::Engine;
+use crate::{
+    Result,
+    container::ListOptions,
+    image::{ImageFilters, ImageSummary},
+    system::{DiskObject, DiskUsage, ImageUsage, ImagesUsage, VolumeUsage},
+    tree_size::tree_size,
+    volume::VolumeFilters,
+};
+use std::collections::{HashMap, HashSet};
+
+impl Engine {
+    /// How much each object of these kinds takes. It takes a walk through files that containers and volumes have.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn disk_usage(&self, of: &[DiskObject]) -> Result<DiskUsage> {
+        let asked = |kind| of.contains(&kind);
+        let all = ListOptions { all: true, size: true, ..ListOptions::default() };
+        Ok(DiskUsage {
+            containers: if asked(DiskObject::Container) { Some(self.list_containers(all).await?) } else { None },
+            images: if asked(DiskObject::Image) { Some(self.images_usage().await?) } else { None },
+            volumes: if asked(DiskObject::Volume) { Some(self.volumes_usage().await?) } else { None },
+        })
+    }
+
+    /// A layer that several images have takes its room once.
+    async fn images_usage(&self) -> Result<ImagesUsage> {
+        struct Layer {
+            size: u64,
+            images: usize,
+            used: bool,
+        }
+        let images = self.inner.seams.images.list().await?;
+        let used: HashSet<String> =
+            self.inner.roster.all().iter().map(|container| container.definition.image_id.clone()).collect();
+        let mut layers: HashMap<String, Layer> = HashMap::new();
+        for image in &images {
+            let in_use = used.contains(&image.id.to_string());
+            for layer in &image.layers {
+                let seen = layers.entry(layer.chain_id.to_string());
+                let seen = seen.or_insert(Layer { size: layer.size, images: 0, used: false });
+                seen.images += 1;
+                seen.used |= in_use;
+            }
+        }
+        let shared = images.iter().map(|image| {
+            let with_others = image
+                .layers
+                .iter()
+                .filter(|layer| layers.get(&layer.chain_id.to_string()).is_some_and(|seen| seen.images > 1));
+            (image.id.to_string(), with_others.map(|layer| layer.size).sum::<u64>())
+        });
+        let shared: HashMap<String, u64> = shared.collect();
+        let usage =
+            |summary: ImageSummary| ImageUsage { shared: shared.get(&summary.id).copied().unwrap_or(0), summary };
+        Ok(ImagesUsage {
+            images: self.list_images(ImageFilters::default()).await?.into_iter().map(usage).collect(),
+            layers: layers.values().map(|layer| layer.size).sum(),
+            reclaimable: layers.values().filter(|layer| !layer.used).map(|layer| layer.size).sum(),
+        })
+    }
+
+    async fn volumes_usage(&self) -> Result<Vec<VolumeUsage>> {
+        let mut users: HashMap<String, usize> = HashMap::new();
+        for container in self.inner.roster.all() {
+            let mut names: Vec<_> = container.definition.volumes().map(|mount| mount.point.name.clone()).collect();
+            names.sort();
+            names.dedup();
+            names.into_iter().for_each(|name| *users.entry(name).or_default() += 1);
+        }
+        let mut all = Vec::new();
+        for volume in self.list_volumes(VolumeFilters::default()).await? {
+            let data = volume.mountpoint.clone();
+            // It may be removed meanwhile.
+            let size = tokio::task::spawn_blocking(move || tree_size(&data)).await;
+            let size = size.ok().and_then(std::result::Result::ok).unwrap_or(0);
+            all.push(VolumeUsage { users: users.get(&volume.name).copied().unwrap_or(0), volume, size });
+        }
+        Ok(all)
+    }
+}
