@@ -211,7 +211,9 @@ fn write(
 /// Makes a symbolic link, or says why this system cannot.
 fn link(dir: &Dir, target: &[u8], name: &OsStr) -> io::Result<Option<String>> {
     match system::make_link(dir, target, name) {
-        Err(error) if cfg!(windows) => Ok(Some(format!("it is a link that cannot be made here: {error}"))),
+        Err(error) if system::LINKS_MAY_BE_FORBIDDEN => {
+            Ok(Some(format!("it is a link that cannot be made here: {error}")))
+        }
         made => made.map(|()| None),
     }
 }

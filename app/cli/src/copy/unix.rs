@@ -17,6 +17,9 @@ pub(super) fn name(bytes: &[u8]) -> Option<OsString> {
     (!bytes.contains(&0)).then(|| OsString::from_vec(bytes.to_vec()))
 }
 
+/// Whoever may write a folder may make links in it.
+pub(super) const LINKS_MAY_BE_FORBIDDEN: bool = false;
+
 /// Makes a symbolic link that says what the archive says.
 pub(super) fn make_link(dir: &Dir, target: &[u8], name: &OsStr) -> io::Result<()> {
     dir.symlink_contents(OsStr::from_bytes(target), Path::new(name))

@@ -22,6 +22,9 @@ pub(super) fn name(bytes: &[u8]) -> Option<OsString> {
     (name.chars().all(plain) && !name.ends_with(['.', ' ']) && !device).then(|| name.into())
 }
 
+/// Symbolic links need a privilege, or the developer mode.
+pub(super) const LINKS_MAY_BE_FORBIDDEN: bool = true;
+
 /// Makes a symbolic link, where it leads to something inside the copy.
 pub(super) fn make_link(dir: &Dir, target: &[u8], name: &OsStr) -> io::Result<()> {
     let target = std::str::from_utf8(target).map_err(|_| io::Error::from(io::ErrorKind::InvalidFilename))?;
