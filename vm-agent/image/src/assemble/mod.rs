@@ -68,6 +68,8 @@ enum FreshLayer {
     Applied {
         dir: Scratch,
         applied: Applied,
+        /// Dropped after the directory: whoever waits for the end of all finds it gone.
+        _alive: mpsc::Sender<std::convert::Infallible>,
     },
 }
 
@@ -98,7 +100,7 @@ impl Assembly {
         then: impl FnOnce(&Store) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let lease = Lease::new(self.store.clone(), plans.iter().map(|plan| plan.chain_id).collect());
-        // Dropped by the last blocking thread, so that a failure returns when nothing writes any more.
+        // Dropped with the last layer that a blocking thread made, so that a failure returns when nothing is left of it.
         let (alive, mut ended) = mpsc::channel::<std::convert::Infallible>(1);
         let result = self.layers(&plans, alive).await;
         while ended.recv().await.is_some() {}
@@ -200,6 +202,7 @@ impl Assembly {
         // Held here, where an abandoned pull ends first, and not by the thread that waits for the bytes.
         let Source { reader, feeder: _feeder } = source;
         let applied = blocking(move || {
+            // Dropped in the opposite order, after everything below.
             let (_alive, _slot, _twin) = (alive, slot, twin);
             let dir = store.layout.scratch()?;
             let target = Target { blob: copy.then(|| dir.path().join("blob")), tree: dir.path().join("tree/diff") };
@@ -212,7 +215,7 @@ impl Assembly {
             };
             let applied = layer::apply(reader, &expected, &target, &verified)?;
             reports(at, LayerProgress::Extracting { current: applied.blob_size, total: applied.blob_size });
-            Ok(FreshLayer::Applied { dir, applied })
+            Ok(FreshLayer::Applied { dir, applied, _alive })
         });
         Ok(Made::Fresh { layer: applied.await?, turn })
     }
@@ -253,7 +256,7 @@ fn settle(store: &Store, plans: &[Plan], mut below: Vec<PathBuf>, ready: Vec<Mad
                 below.push(store.layout.diff(&twin.tree));
                 (twin.blob, twin.size, NewTree::Shared(twin.tree), twin.describes_root)
             }
-            FreshLayer::Applied { dir, applied } => {
+            FreshLayer::Applied { dir, applied, .. } => {
                 let diff = dir.path().join("tree/diff");
                 let upwards: Vec<PathBuf> = below.iter().rev().cloned().collect();
                 unpack::inherit(&diff, &applied.unpacked.implicit, &upwards).at("complete", &diff)?;
