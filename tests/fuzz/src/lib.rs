@@ -3,6 +3,8 @@
 
 mod bytes;
 mod document;
+mod stream;
 
 pub use bytes::{cuts, damaged};
 pub use document::changed;
+pub use stream::drained;

@@ -35,6 +35,7 @@ pub mod system;
 mod timestamp;
 pub mod top;
 mod tree_size;
+mod truth;
 pub mod volume;
 
 pub use config::EngineConfig;

@@ -2,7 +2,6 @@
 
 use super::streams::frames;
 use crate::{container::LogChunk, error::Error};
-use futures_util::StreamExt;
 use proptest::{collection::vec, prelude::*};
 use std::{io, pin::Pin, task};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -35,18 +34,7 @@ fn wire(chunks: &[(bool, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn read(wire: &[u8], cuts: Vec<usize>) -> (Vec<LogChunk>, Option<Error>) {
-    let mut output = frames(Pieces { bytes: wire.to_vec(), cuts: cuts.into_iter().cycle() });
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let mut chunks = Vec::new();
-        while let Some(chunk) = output.next().await {
-            match chunk {
-                Ok(chunk) => chunks.push(chunk),
-                Err(error) => return (chunks, Some(error)),
-            }
-        }
-        (chunks, None)
-    })
+    berth_fuzz::drained(frames(Pieces { bytes: wire.to_vec(), cuts: cuts.into_iter().cycle() }))
 }
 
 fn plain(chunks: &[LogChunk]) -> Vec<(bool, Vec<u8>)> {

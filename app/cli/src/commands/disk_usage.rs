@@ -10,8 +10,6 @@ use std::time::SystemTime;
 
 /// Docker's columns.
 const TABLE: &str = "table {{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}";
-/// Docker's width of the COMMAND column.
-const COMMAND_WIDTH: usize = 20;
 /// Docker's names, and the engine's.
 const KINDS: [(&str, &str); 4] = [
     ("Images", "ImageUsage"),
@@ -89,7 +87,7 @@ fn objects(usage: &Value, now: SystemTime) -> String {
             [
                 text::short_id(&string(&container["Id"])).to_owned(),
                 string(&container["Image"]),
-                text::ellipsis(&format!("\"{}\"", string(&container["Command"])), COMMAND_WIDTH),
+                text::command(&string(&container["Command"])),
                 volumes.to_string(),
                 size::words(number(&container["SizeRw"])),
                 age::ago(number(&container["Created"]), now),

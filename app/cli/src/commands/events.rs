@@ -9,13 +9,12 @@ use crate::{
 use berth_api::{Client, client::EventQuery};
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::{io::Write, pin::pin, time::SystemTime};
+use std::{io::Write, pin::pin};
 use time::{OffsetDateTime, macros::format_description};
 
 pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
     let moment = |text: &Option<String>, option| {
-        let moment = text.as_deref().map(|text| since::parse(text, option, SystemTime::now())).transpose();
-        moment.map(|at| at.map(|nanos| nanos / 1_000_000_000))
+        since::given(text.as_deref(), option).map(|at| at.map(|nanos| nanos / 1_000_000_000))
     };
     let query = EventQuery {
         since: moment(&options.since, "--since")?,

@@ -13,8 +13,6 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::SystemTime};
 use time::{OffsetDateTime, macros::format_description};
 
-/// Docker's width of the COMMAND column.
-const COMMAND_WIDTH: usize = 20;
 /// Docker's columns.
 const TABLE: &str =
     "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}";
@@ -60,7 +58,7 @@ fn row(container: ContainerSummary, whole: bool, now: SystemTime) -> Value {
     let named = |mount: &MountPoint| mount.name.clone().filter(|name| !name.is_empty());
     let mount_names: Vec<String> = mounts.iter().filter_map(|mount| named(mount).or(mount.source.clone())).collect();
     let volumes = mounts.iter().filter(|mount| named(mount).is_some()).count();
-    let command = format!("\"{}\"", container.command.clone().unwrap_or_default());
+    let command = container.command.clone().unwrap_or_default();
     let state = container.state.map(|state| state.to_string()).unwrap_or_default();
     let row = ContainerRow::from(container);
     let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
@@ -69,7 +67,7 @@ fn row(container: ContainerSummary, whole: bool, now: SystemTime) -> Value {
     json!({
         "ID": if whole { row.id.as_str() } else { text::short_id(&row.id) },
         "Image": row.image,
-        "Command": if whole { command } else { text::ellipsis(&command, COMMAND_WIDTH) },
+        "Command": if whole { format!("\"{command}\"") } else { text::command(&command) },
         "CreatedAt": created.and_then(|at| at.format(fixed).ok()).unwrap_or_default(),
         "RunningFor": age::ago(row.created, now),
         "Status": row.status,

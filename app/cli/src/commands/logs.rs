@@ -7,7 +7,7 @@ use crate::{
 };
 use berth_api::{Client, container::LogOptions};
 use futures_util::StreamExt;
-use std::{io::Write, pin::pin, time::SystemTime};
+use std::{io::Write, pin::pin};
 
 pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
     let tail = match options.tail.as_str() {
@@ -25,14 +25,11 @@ pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
 }
 
 async fn container(client: &Client, name: &str, options: &Logs, tail: Option<u64>) -> Outcome {
-    let moment = |text: &Option<String>, option| {
-        text.as_deref().map(|text| since::parse(text, option, SystemTime::now())).transpose()
-    };
     let options = LogOptions {
         follow: options.follow,
         tail,
-        since: moment(&options.since, "--since")?,
-        until: moment(&options.until, "--until")?,
+        since: since::given(options.since.as_deref(), "--since")?,
+        until: since::given(options.until.as_deref(), "--until")?,
         timestamps: options.timestamps,
         details: options.details,
     };

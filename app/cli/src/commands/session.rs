@@ -40,7 +40,8 @@ impl Peer {
 /// How a conversation came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The other side's output ended, and only its process's end can be why.
+    /// The other side's output ended, and nobody can have typed the keys that leave it: its process ended, or this side
+    /// was too far behind to be sent more.
     Output,
     /// Its output ended, or the keys were typed that leave its terminal.
     OutputOrLeft,

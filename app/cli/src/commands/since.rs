@@ -10,7 +10,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 ///
 /// # Errors
 /// When it is none of these.
-pub(super) fn parse(text: &str, option: &str, now: SystemTime) -> Result<i64, Failure> {
+fn parse(text: &str, option: &str, now: SystemTime) -> Result<i64, Failure> {
     let now = now.duration_since(UNIX_EPOCH).map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX));
     let time = || OffsetDateTime::parse(text, &Rfc3339).ok()?.unix_timestamp_nanos().try_into().ok();
     let ago = || now.checked_sub(quantity::duration(text).ok()?);
@@ -28,6 +28,14 @@ fn seconds(text: &str) -> Option<i64> {
     }
     let nanos: i64 = format!("{fraction:0<9}").parse().ok()?;
     whole.parse::<i64>().ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)
+}
+
+/// [`parse`], of an option that may be absent.
+///
+/// # Errors
+/// Those of [`parse`].
+pub(super) fn given(text: Option<&str>, option: &str) -> Result<Option<i64>, Failure> {
+    text.map(|text| parse(text, option, SystemTime::now())).transpose()
 }
 
 #[cfg(test)]

@@ -5,8 +5,14 @@ pub(crate) fn inert(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect()
 }
 
+/// A container's command as a list shows it: quoted, and as wide as docker's column.
+pub(crate) fn command(words: &str) -> String {
+    const WIDTH: usize = 20;
+    ellipsis(&format!("\"{words}\""), WIDTH)
+}
+
 /// At most `width` characters, the last of them `…` when some are left out.
-pub(crate) fn ellipsis(text: &str, width: usize) -> String {
+fn ellipsis(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();
     }
@@ -32,5 +38,6 @@ mod tests {
     fn long_commands_are_cut_as_docker_does() {
         assert_eq!(ellipsis("\"/docker-entrypoint.sh nginx\"", 20), "\"/docker-entrypoint…");
         assert_eq!(ellipsis("\"sh\"", 20), "\"sh\"");
+        assert_eq!(command("/docker-entrypoint.sh nginx"), "\"/docker-entrypoint…");
     }
 }

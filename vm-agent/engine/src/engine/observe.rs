@@ -32,8 +32,10 @@ impl Engine {
 
     pub(super) async fn read_log(&self, container: &Container, options: LogOptions) -> Result<LogStream> {
         let definition = &container.definition;
-        let path = log::rotation(&definition.host.log_config)?.map(|_| self.inner.paths.log(&definition.id));
-        let path = path.ok_or(Error::LogNotKept)?;
+        if !log::is_kept(&definition.host.log_config) {
+            return Err(Error::LogNotKept);
+        }
+        let path = self.inner.paths.log(&definition.id);
         let now = self.inner.seams.clock.now();
         let reading = Reading { path: &path, options, now };
         log::read(reading, &self.inner.logs, container.live.subscribe()).await

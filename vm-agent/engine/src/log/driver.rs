@@ -1,6 +1,6 @@
 //! Log drivers: what may be asked of them, and what a monitor is told. The texts are docker's (moby `daemon/logger`).
 
-use crate::{Error, Result, container::LogConfig};
+use crate::{Error, Result, container::LogConfig, truth::truth};
 use regex_lite::Regex;
 use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 
@@ -44,10 +44,15 @@ pub(crate) fn is_public(config: &LogConfig) -> bool {
     config.driver == JSON_FILE
 }
 
+/// Whether output is kept anywhere.
+pub(crate) fn is_kept(config: &LogConfig) -> bool {
+    config.driver != NONE
+}
+
 /// What is asked of a driver; `None` when nothing is to be kept.
 pub(crate) fn rotation(config: &LogConfig) -> Result<Option<Rotation>> {
     let LogConfig { driver, options } = config;
-    if driver == NONE {
+    if !is_kept(config) {
         return Ok(None);
     }
     let refuse = |why: String| Err(Error::InvalidParameter(why));
@@ -83,10 +88,9 @@ fn of_json_file(options: &BTreeMap<String, String>) -> Result<Rotation, String> 
     if max_files < 1 {
         return Err("max-file cannot be less than 1".to_owned());
     }
-    if compress(options)? && (max_files == 1 || max_size.is_none()) {
-        return Err("compress cannot be true when max-file is less than 2 or max-size is not set".to_owned());
-    }
-    uncompressed(options)?;
+    let senseless = (max_files == 1 || max_size.is_none())
+        .then_some("compress cannot be true when max-file is less than 2 or max-size is not set");
+    uncompressed(options, senseless)?;
     Ok(Rotation { max_size, max_files: u32::try_from(max_files).unwrap_or(u32::MAX) })
 }
 
@@ -101,10 +105,7 @@ fn of_local(options: &BTreeMap<String, String>) -> Result<Rotation, String> {
     if max_files < 0 {
         return Err("max-file must not be negative".to_owned());
     }
-    if compress(options)? && max_files < 2 {
-        return Err("compression cannot be enabled when max file count is 1".to_owned());
-    }
-    uncompressed(options)?;
+    uncompressed(options, (max_files < 2).then_some("compression cannot be enabled when max file count is 1"))?;
     Ok(Rotation {
         max_size: max_size.unwrap_or(Ok(Some(LOCAL_SIZE)))?,
         max_files: u32::try_from(max_files.max(1)).unwrap_or(u32::MAX),
@@ -126,18 +127,13 @@ fn integer(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| format!("strconv.Atoi: parsing {text:?}: invalid syntax"))
 }
 
-fn compress(options: &BTreeMap<String, String>) -> Result<bool, String> {
-    match options.get("compress").map_or("false", String::as_str) {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        text => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
-    }
-}
-
-fn uncompressed(options: &BTreeMap<String, String>) -> Result<(), String> {
-    match compress(options)? {
-        true => Err("compress=true is not supported by Berth yet: leave it out".to_owned()),
-        false => Ok(()),
+/// Refuses compression: in docker's words where it would be `senseless`, and else because no file is compressed here.
+fn uncompressed(options: &BTreeMap<String, String>, senseless: Option<&str>) -> Result<(), String> {
+    let text = options.get("compress").map_or("false", String::as_str);
+    match truth(text) {
+        Some(false) => Ok(()),
+        Some(true) => Err(senseless.unwrap_or("compress=true is not supported by Berth yet: leave it out").to_owned()),
+        None => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
     }
 }
 

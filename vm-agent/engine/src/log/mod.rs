@@ -13,7 +13,7 @@ mod watch;
 
 pub(crate) use attributes::attributes;
 pub use driver::{DRIVERS, LogTarget};
-pub(crate) use driver::{Rotation, is_public, rotation};
+pub(crate) use driver::{Rotation, is_kept, is_public, rotation};
 pub(crate) use reader::{Reading, read};
 pub(crate) use watch::LogWatch;
 

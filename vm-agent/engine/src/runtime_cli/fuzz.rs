@@ -3,7 +3,6 @@
 use super::streams::output;
 use crate::log::Stdio;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use proptest::{collection::vec, prelude::*};
 use std::io;
 
@@ -19,18 +18,7 @@ fn wire(pieces: &[(bool, Vec<u8>)]) -> Vec<u8> {
 /// The pieces in `wire` and how it ended, when its first `ahead` bytes came with the answer.
 fn read(wire: &[u8], ahead: usize) -> (Vec<Piece>, Option<io::Error>) {
     let (first, rest) = wire.split_at(ahead.min(wire.len()));
-    let mut output = output(Bytes::copy_from_slice(first), io::Cursor::new(rest.to_vec()));
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    runtime.block_on(async {
-        let mut pieces = Vec::new();
-        while let Some(piece) = output.next().await {
-            match piece {
-                Ok(piece) => pieces.push(piece),
-                Err(error) => return (pieces, Some(error)),
-            }
-        }
-        (pieces, None)
-    })
+    berth_fuzz::drained(output(Bytes::copy_from_slice(first), io::Cursor::new(rest.to_vec())))
 }
 
 proptest! {

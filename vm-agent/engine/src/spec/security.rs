@@ -1,7 +1,7 @@
 //! `--security-opt`.
 
 use super::{capabilities, seccomp};
-use crate::{Error, Result, container::HostConfig};
+use crate::{Error, Result, container::HostConfig, truth::truth};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -58,15 +58,6 @@ impl<'a> SecurityOptions<'a> {
             None | Some("" | "builtin") => seccomp::default_profile(capabilities),
             Some(profile) => seccomp::own_profile(profile, capabilities),
         }
-    }
-}
-
-/// Go's `strconv.ParseBool`.
-fn truth(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
     }
 }
 
