@@ -56,6 +56,8 @@ pub enum Code {
     Io,
     /// Something took longer than it may.
     Timeout,
+    /// No browser could be started.
+    BrowserMissing,
 }
 
 impl Problem {

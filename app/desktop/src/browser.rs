@@ -17,7 +17,7 @@ pub(crate) async fn open(app: &AppHandle, client: &Client, url: &str) -> Result<
         Ok(Err(error)) => error.to_string(),
         Err(error) => error.to_string(),
     };
-    Err(Problem::new(Code::Io, format!("no browser could be started: {why}")).hint("copy the address into a browser"))
+    Err(Problem::new(Code::BrowserMissing, why))
 }
 
 /// `url` when a browser may be sent there without asking anyone.

@@ -97,7 +97,9 @@ export type Code =
 /**  A file or stream on the host failed. */
 "io" | 
 /**  Something took longer than it may. */
-"timeout";
+"timeout" | 
+/**  No browser could be started. */
+"browser-missing";
 
 /**  One container. */
 export type ContainerRow = {

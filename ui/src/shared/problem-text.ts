@@ -20,6 +20,7 @@ const causes: Record<Code, () => string> = {
   engine: m.problem_engine,
   io: m.problem_io,
   timeout: m.problem_timeout,
+  "browser-missing": m.problem_browser_missing,
 };
 
 /** The kind of failure as a sentence in the window's language. The host's own sentence tells the particulars. */
