@@ -1,10 +1,13 @@
 //! `berth`, the command line: docker's verbs for containers and images, and a few of its own for the machine.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+// What is printed goes through `output`.
+#![deny(clippy::print_stdout)]
 
 mod arguments;
 mod commands;
 mod copy;
 mod failure;
+mod output;
 mod render;
 mod signals;
 mod terminal;
@@ -16,9 +19,6 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let needs_125 = cli.command.fails_with_125();
-    if !cli.command.is_a_session() {
-        signals::end_when_nobody_reads();
-    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,4 +1,4 @@
-//! Signals of this side: those that a container in the foreground gets, and the one that ends a listing nobody reads.
+//! Signals of this side: those that a container in the foreground gets, and the one that ends a program nobody reads.
 
 use tokio::sync::mpsc;
 
@@ -60,18 +60,20 @@ pub(crate) fn resized() -> mpsc::UnboundedReceiver<()> {
     receiver
 }
 
-/// Ends this process without a word once nobody reads its output, as `head` does to the program in front of it. The
-/// standard library ignores the signal, and a `println!` would panic.
+/// Ends this process without a word, by the signal that a program gets which writes what nobody reads. It is ignored
+/// until then: what writes into a connection that the engine has closed is told so, and goes on.
 #[cfg(unix)]
-pub(crate) fn end_when_nobody_reads() {
-    use nix::sys::signal::{SigHandler, Signal, signal};
+pub(crate) fn end_as_unread() -> ! {
+    use nix::sys::signal::{SigHandler, Signal, raise, signal};
     #[expect(unsafe_code, reason = "a disposition has no safe wrapper")]
     // SAFETY: the default disposition runs no code of this process.
-    let done = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
-    // It cannot fail for a signal that exists.
-    done.ok();
+    let by_default = unsafe { signal(Signal::SIGPIPE, SigHandler::SigDfl) };
+    by_default.and_then(|_| raise(Signal::SIGPIPE)).ok();
+    std::process::exit(1)
 }
 
-/// Windows has no such signal: a write fails.
+/// Ends this process without a word. Windows has no signal for it.
 #[cfg(windows)]
-pub(crate) fn end_when_nobody_reads() {}
+pub(crate) fn end_as_unread() -> ! {
+    std::process::exit(1)
+}

@@ -1,5 +1,6 @@
 //! One HTTP exchange over the local socket, for what bollard has no words for.
 
+use super::hearing::Hearing;
 use crate::{
     error::{Error, chain},
     home::BerthHome,
@@ -102,7 +103,7 @@ async fn exchange<B>(home: &BerthHome, request: http::request::Builder, body: B)
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let stream = local::connect(home).await?;
+    let stream = Hearing::new(local::connect(home).await?);
     let broken = |error: hyper::Error| Error::Broken(chain(&error));
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     // It ends with the answer's body, whose reader meets its errors, or goes on as what the answer hands over.

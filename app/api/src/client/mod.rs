@@ -5,6 +5,7 @@ mod containers;
 mod files;
 #[cfg(test)]
 mod fuzz;
+mod hearing;
 mod http;
 mod images;
 mod limits;

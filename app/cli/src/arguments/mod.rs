@@ -188,11 +188,6 @@ impl Command {
     pub(crate) fn fails_with_125(&self) -> bool {
         matches!(self, Self::Run(_))
     }
-
-    /// Whether it carries a process's output and has something to do after it, so that it must outlive its own reader.
-    pub(crate) fn is_a_session(&self) -> bool {
-        matches!(self, Self::Run(_) | Self::Exec(_) | Self::Attach(_) | Self::Start(_))
-    }
 }
 
 #[derive(Debug, Args)]

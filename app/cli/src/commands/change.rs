@@ -4,6 +4,7 @@ use super::each;
 use crate::{
     arguments::{Update, filters},
     failure::{Outcome, io},
+    output::{out, outln},
     render::size,
 };
 use berth_api::Client;
@@ -31,15 +32,15 @@ pub(super) async fn prune(client: &Client, force: bool, filter: &[String]) -> Ou
     let pruned = client.prune_containers(filters).await?;
     let deleted = pruned.containers_deleted.unwrap_or_default();
     if !deleted.is_empty() {
-        println!("Deleted Containers:\n{}\n", deleted.join("\n"));
+        outln!("Deleted Containers:\n{}\n", deleted.join("\n"));
     }
     let bytes = pruned.space_reclaimed.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
-    println!("Total reclaimed space: {}", size::words(bytes));
+    outln!("Total reclaimed space: {}", size::words(bytes));
     Ok(0)
 }
 
 fn agreed() -> Result<bool, crate::failure::Failure> {
-    print!("WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ");
+    out!("WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] ");
     std::io::stdout().flush().map_err(io("write the question"))?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).map_err(io("read the answer"))?;

@@ -1,6 +1,7 @@
 //! Verbs on containers that exist.
 
 use super::each;
+use crate::output::outln;
 use crate::{arguments::Timed, failure::Outcome};
 use berth_api::{
     Client,
@@ -44,7 +45,7 @@ pub(super) async fn rm(client: &Client, force: bool, volumes: bool, names: &[Str
 /// Prints the codes, not the names.
 pub(super) async fn wait(client: &Client, names: &[String]) -> Outcome {
     for name in names {
-        println!("{}", client.wait_container(name, WaitFor::NotRunning).await?.exit_code().await?);
+        outln!("{}", client.wait_container(name, WaitFor::NotRunning).await?.exit_code().await?);
     }
     Ok(0)
 }

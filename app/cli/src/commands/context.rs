@@ -4,6 +4,7 @@
 //! name of the current one in `config.json` (docker/cli `cli/context/store`).
 
 use crate::failure::{Failure, Outcome, invalid, io};
+use crate::output::outln;
 use berth_api::Client;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -19,15 +20,15 @@ pub(super) fn context(client: &Client, make_current: bool, remove: bool) -> Outc
     let folder = docker_folder()?;
     if remove {
         take_away(&folder)?;
-        println!("docker no longer knows the context {NAME:?}");
+        outln!("docker no longer knows the context {NAME:?}");
         return Ok(0);
     }
     register(&folder, &client.home().docker_host())?;
     if make_current {
         set_current(&folder, Some(NAME))?;
-        println!("docker uses this machine now; back to its own with: docker context use default");
+        outln!("docker uses this machine now; back to its own with: docker context use default");
     } else {
-        println!("docker finds this machine as its context {NAME:?}; use it with: docker context use {NAME}");
+        outln!("docker finds this machine as its context {NAME:?}; use it with: docker context use {NAME}");
     }
     Ok(0)
 }

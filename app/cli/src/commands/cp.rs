@@ -3,7 +3,8 @@
 use crate::{
     arguments::Cp,
     copy::{Ending, Incoming, Landing, Local, Outgoing, Side, Source, extract, in_container, landing, pack},
-    failure::{Failure, Outcome, invalid, io},
+    failure::{Failure, Outcome, invalid},
+    output::put,
     render::{copied::Copied, text::inert},
 };
 use berth_api::{
@@ -14,7 +15,7 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::{
     ffi::{OsStr, OsString},
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     path::PathBuf,
     pin::pin,
 };
@@ -64,11 +65,10 @@ async fn followed(client: &Client, name: &str, path: &str) -> Result<String, Fai
 
 async fn to_stdout(client: &Client, name: &str, path: &str) -> Outcome {
     let (_, archive) = client.archive(name, path).await?;
-    let (mut archive, mut stdout) = (pin!(archive), std::io::stdout());
+    let mut archive = pin!(archive);
     while let Some(bytes) = archive.next().await {
-        stdout.write_all(&bytes?).map_err(io("write the archive"))?;
+        put(&bytes?);
     }
-    stdout.flush().map_err(io("write the archive"))?;
     Ok(0)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     failure::Outcome,
+    output::out,
     render::{age, size, table, template, text},
 };
 use berth_api::Client;
@@ -21,7 +22,7 @@ const KINDS: [(&str, &str); 4] = [
 pub(super) async fn df(client: &Client, verbose: bool, format: Option<&str>) -> Outcome {
     let usage = client.disk_usage(verbose).await?;
     if verbose {
-        print!("{}", objects(&usage, SystemTime::now()));
+        out!("{}", objects(&usage, SystemTime::now()));
         return Ok(0);
     }
     let rows: Vec<Value> = KINDS.iter().map(|(kind, field)| row(kind, &usage[field])).collect();
@@ -29,7 +30,7 @@ pub(super) async fn df(client: &Client, verbose: bool, format: Option<&str>) -> 
         None | Some("table") => TABLE,
         Some(format) => format,
     };
-    print!("{}", template::rows(format, &rows, title)?);
+    out!("{}", template::rows(format, &rows, title)?);
     Ok(0)
 }
 

@@ -3,13 +3,14 @@
 use super::since;
 use crate::{
     arguments::{Events, filters},
-    failure::{Failure, Outcome, invalid, io},
+    failure::{Outcome, invalid},
+    output::outln,
     render::{template::Template, text::inert},
 };
 use berth_api::{Client, client::EventQuery};
 use futures_util::StreamExt;
 use serde_json::Value;
-use std::{io::Write, pin::pin};
+use std::pin::pin;
 use time::{OffsetDateTime, macros::format_description};
 
 pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
@@ -27,7 +28,6 @@ pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
     };
     super::must_run(client).await?;
     let mut events = pin!(client.engine_events(&query)?);
-    let mut out = std::io::stdout();
     while let Some(event) = events.next().await {
         let event = serde_json::to_value(event?).map_err(|error| invalid(error.to_string()))?;
         let line = match (&template, &options.format) {
@@ -35,10 +35,7 @@ pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
             (None, Some(_)) => event.to_string(),
             (None, None) => line(&event),
         };
-        match writeln!(out, "{line}").and_then(|()| out.flush()) {
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Err(Failure::Said(0)),
-            written => written.map_err(io("write the output"))?,
-        }
+        outln!("{line}");
     }
     Ok(0)
 }

@@ -3,6 +3,7 @@
 use crate::{
     arguments::{Commit, Export},
     failure::{Failure, Outcome, invalid, io},
+    output::outln,
     render::text::inert,
 };
 use berth_api::{Client, client};
@@ -22,7 +23,7 @@ pub(super) async fn diff(client: &Client, name: &str) -> Outcome {
             1 => 'A',
             _ => 'D',
         };
-        println!("{kind} {}", inert(&change.path));
+        outln!("{kind} {}", inert(&change.path));
     }
     Ok(0)
 }
@@ -36,7 +37,7 @@ pub(super) async fn export(client: &Client, options: &Export) -> Outcome {
         None if std::io::stdout().is_terminal() => {
             Err(invalid("cowardly refusing to save to a terminal. Use the -o flag or redirect"))
         }
-        None => copy(client, &options.name, std::io::stdout()).await,
+        None => copy(client, &options.name, crate::output::Out).await,
     }
 }
 
@@ -80,7 +81,7 @@ async fn copy(client: &Client, name: &str, mut to: impl Write) -> Outcome {
 pub(super) async fn commit(client: &Client, options: Commit) -> Outcome {
     let Commit { author, change, message, pause, name, reference } = options;
     let commit = client::Commit { reference, author, message, changes: change, pause };
-    println!("{}", inert(&client.commit(&name, &commit).await?));
+    outln!("{}", inert(&client.commit(&name, &commit).await?));
     Ok(0)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     failure::{Failure, Outcome, say},
+    output::outln,
     render::{
         progress::{Pull, To},
         text::inert,
@@ -18,7 +19,7 @@ pub(super) async fn pull(client: &Client, image: &str, quiet: bool) -> Outcome {
         shown.show(&progress?);
     }
     drop(shown);
-    println!("{image}");
+    outln!("{image}");
     Ok(0)
 }
 
@@ -27,8 +28,8 @@ pub(super) async fn rmi(client: &Client, force: bool, names: &[String]) -> Outco
     for name in names {
         match client.remove_image(name, force).await {
             Ok(done) => done.iter().for_each(|removed| match removed {
-                Removed::Untagged(name) => println!("Untagged: {}", inert(name)),
-                Removed::Deleted(id) => println!("Deleted: {}", inert(id)),
+                Removed::Untagged(name) => outln!("Untagged: {}", inert(name)),
+                Removed::Deleted(id) => outln!("Deleted: {}", inert(id)),
             }),
             Err(error) => {
                 failed = true;
@@ -45,7 +46,7 @@ pub(super) async fn load(client: &Client, input: Option<&Path>, quiet: bool) -> 
         None => client.load_from(tokio::io::stdin()).await?,
     };
     if !quiet {
-        said.iter().for_each(|line| println!("{}", inert(line)));
+        said.iter().for_each(|line| outln!("{}", inert(line)));
     }
     Ok(0)
 }

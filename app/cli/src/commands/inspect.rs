@@ -1,6 +1,7 @@
 //! `inspect`: containers, images and volumes by name, in this order, as docker looks for them.
 
 use crate::failure::{Failure, Outcome, invalid, say};
+use crate::output::outln;
 use berth_api::{Client, Code, Error, Problem};
 use serde_json::Value;
 
@@ -41,6 +42,6 @@ pub(super) fn print(values: &[Value]) -> Result<(), Failure> {
     let format = serde_json::ser::PrettyFormatter::with_indent(b"    ");
     serde::Serialize::serialize(values, &mut serde_json::Serializer::with_formatter(&mut out, format))
         .map_err(|error| invalid(error.to_string()))?;
-    println!("{}", String::from_utf8_lossy(&out));
+    outln!("{}", String::from_utf8_lossy(&out));
     Ok(())
 }

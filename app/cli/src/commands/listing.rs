@@ -3,6 +3,7 @@
 use crate::{
     arguments::{Images, Ps, filters},
     failure::{Outcome, invalid},
+    output::{out, outln},
     render::{age, ports, size, table, template, text},
 };
 use berth_api::{
@@ -30,7 +31,7 @@ pub(super) async fn ps(client: &Client, options: &Ps) -> Outcome {
         "table" => TABLE.to_owned(),
         other => other.to_owned(),
     };
-    print!("{}", template::rows(&format, &rows, title)?);
+    out!("{}", template::rows(&format, &rows, title)?);
     Ok(0)
 }
 
@@ -87,7 +88,7 @@ pub(super) async fn images(client: &Client, options: &Images) -> Outcome {
     let rows = client.images().await?;
     let id = |row: &ImageRow| if options.no_trunc { row.id.clone() } else { text::short_id(&row.id).into() };
     if options.quiet {
-        rows.iter().for_each(|row| println!("{}", id(row)));
+        rows.iter().for_each(|row| outln!("{}", id(row)));
     } else if options.format == "json" {
         lines(&rows)?;
     } else {
@@ -99,7 +100,7 @@ pub(super) async fn images(client: &Client, options: &Images) -> Outcome {
                 [row.repository.clone(), row.tag.clone(), id(row), age, size::words(row.size)]
             })
             .collect();
-        print!("{}", table::render(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], &cells));
+        out!("{}", table::render(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], &cells));
     }
     Ok(0)
 }
@@ -107,7 +108,7 @@ pub(super) async fn images(client: &Client, options: &Images) -> Outcome {
 /// One JSON object per line.
 fn lines<T: serde::Serialize>(rows: &[T]) -> Outcome {
     for row in rows {
-        println!("{}", serde_json::to_string(row).map_err(|error| invalid(error.to_string()))?);
+        outln!("{}", serde_json::to_string(row).map_err(|error| invalid(error.to_string()))?);
     }
     Ok(0)
 }

@@ -3,11 +3,12 @@
 use super::since;
 use crate::{
     arguments::Logs,
-    failure::{Failure, Outcome, invalid, io},
+    failure::{Outcome, invalid, io},
+    output::put,
 };
 use berth_api::{Client, container::LogOptions};
 use futures_util::StreamExt;
-use std::{io::Write, pin::pin};
+use std::pin::pin;
 
 pub(super) async fn logs(client: &Client, options: Logs) -> Outcome {
     let tail = match options.tail.as_str() {
@@ -47,7 +48,8 @@ async fn console(client: &Client, options: &Logs, tail: Option<u64>) -> Outcome 
     if running.is_err() && path.is_file() {
         // berthd is not there to ask, and what the machine said last is just what is wanted then.
         let text = std::fs::read(&path).map_err(io(format!("read {}", path.display())))?;
-        return write(last_lines(&text, tail));
+        put(last_lines(&text, tail));
+        return Ok(0);
     }
     running?;
     let mut text = pin!(client.console(options.follow).await?);
@@ -56,12 +58,13 @@ async fn console(client: &Client, options: &Logs, tail: Option<u64>) -> Outcome 
         while let Some(bytes) = text.next().await {
             first.extend_from_slice(&bytes?);
         }
-        return write(last_lines(&first, tail));
+        put(last_lines(&first, tail));
+        return Ok(0);
     }
     let mut tail = tail;
     while let Some(bytes) = text.next().await {
         // What is there comes in the first piece, of at most 64 KiB; `tail` is about that.
-        write(last_lines(&bytes?, tail.take()))?;
+        put(last_lines(&bytes?, tail.take()));
     }
     Ok(0)
 }
@@ -72,15 +75,6 @@ fn last_lines(text: &[u8], count: Option<u64>) -> &[u8] {
     let Some(skip) = usize::try_from(count).ok().and_then(|count| count.checked_sub(1)) else { return b"" };
     let start = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').nth(skip).map_or(0, |(at, _)| at + 1);
     &text[start..]
-}
-
-fn write(text: &[u8]) -> Outcome {
-    let mut out = std::io::stdout();
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Ok(()) => Ok(0),
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::Said(0)),
-        Err(error) => Err(io("write the output")(error)),
-    }
 }
 
 #[cfg(test)]

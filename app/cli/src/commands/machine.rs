@@ -2,6 +2,7 @@
 
 use crate::{
     failure::{Failure, Outcome, invalid},
+    output::{out, outln},
     render::{
         steps::{Steps, label, millis},
         table,
@@ -19,7 +20,7 @@ pub(super) async fn up(client: &Client) -> Outcome {
     });
     let status = status.await?;
     drop(steps);
-    println!("{}", sentence(&status, already));
+    outln!("{}", sentence(&status, already));
     Ok(0)
 }
 
@@ -32,7 +33,7 @@ fn sentence(status: &MachineStatus, already: bool) -> String {
 pub(super) async fn down(client: &Client) -> Outcome {
     let before = client.status().await?.state;
     client.shutdown().await?;
-    println!(
+    outln!(
         "{}",
         if before == MachineState::Stopped {
             "the Berth machine was not running"
@@ -46,26 +47,26 @@ pub(super) async fn down(client: &Client) -> Outcome {
 pub(super) async fn status(client: &Client, json: bool) -> Outcome {
     let status = client.status().await?;
     if json {
-        println!("{}", serde_json::to_string_pretty(&status).map_err(|error| invalid(error.to_string()))?);
+        outln!("{}", serde_json::to_string_pretty(&status).map_err(|error| invalid(error.to_string()))?);
         return Ok(0);
     }
-    println!("machine       {}", status.state);
+    outln!("machine       {}", status.state);
     if let Some(how) = &status.acceleration {
-        println!("acceleration  {}: {}", how.kind, how.why);
+        outln!("acceleration  {}: {}", how.kind, how.why);
     }
     if let Some(took) = status.boot_millis {
-        println!("booted in     {}", millis(took));
+        outln!("booted in     {}", millis(took));
     }
     if let Some(version) = &status.engine_version {
-        println!("engine        {version}");
+        outln!("engine        {version}");
     }
     if let Some(kernel) = &status.kernel {
-        println!("kernel        Linux {kernel}");
+        outln!("kernel        Linux {kernel}");
     }
-    println!("docker host   {}", status.docker_host);
-    println!("home          {}", status.home);
+    outln!("docker host   {}", status.docker_host);
+    outln!("home          {}", status.home);
     if !status.steps.is_empty() {
-        println!();
+        outln!();
     }
     for step in &status.steps {
         let took = step.millis.map(millis).unwrap_or_default();
@@ -75,10 +76,10 @@ pub(super) async fn status(client: &Client, json: bool) -> Outcome {
             StepState::Done => "done",
             StepState::Failed => "failed",
         };
-        println!("  {:<28}{state:<9}{took:>9}", label(&step.name));
+        outln!("  {:<28}{state:<9}{took:>9}", label(&step.name));
     }
     if let Some(problem) = &status.error {
-        println!();
+        outln!();
         crate::failure::say(problem);
     }
     Ok(0)
@@ -92,7 +93,7 @@ pub(super) async fn welcome(client: &Client) -> Outcome {
     }
     drop(steps);
     let welcome = welcome::run(client, &share, |_| {}).await.map_err(Failure::from)?;
-    println!("{}", welcome.url);
+    outln!("{}", welcome.url);
     Ok(0)
 }
 
@@ -106,7 +107,7 @@ pub(super) async fn ports(client: &Client) -> Outcome {
             [port.url, port.host_ips.join(", "), inside, port.name]
         })
         .collect();
-    print!("{}", table::render(["URL", "LISTENS ON", "CONTAINER PORT", "CONTAINER"], &rows));
+    out!("{}", table::render(["URL", "LISTENS ON", "CONTAINER PORT", "CONTAINER"], &rows));
     Ok(0)
 }
 

@@ -24,6 +24,7 @@ mod volumes;
 use crate::{
     arguments::{Cli, Command, ContainerVerb, SystemVerb},
     failure::{Failure, Outcome, say},
+    output::outln,
 };
 use berth_api::{BerthHome, Client, Error, MachineState, Problem};
 use clap::CommandFactory;
@@ -76,7 +77,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Volume(command) => volumes::volume(&client, command).await,
         Command::Context { make_current, remove } => context::context(&client, make_current, remove),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "berth", &mut std::io::stdout());
+            clap_complete::generate(shell, &mut Cli::command(), "berth", &mut crate::output::Out);
             Ok(0)
         }
         Command::Version => versions::version(&client).await,
@@ -89,7 +90,7 @@ async fn each<F: Future<Output = Result<(), Error>>>(names: &[String], act: impl
     let mut failed = false;
     for name in names {
         match act(name.clone()).await {
-            Ok(()) => println!("{name}"),
+            Ok(()) => outln!("{name}"),
             Err(error) => {
                 failed = true;
                 let problem = error.problem();

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     arguments::{CreateOptions, Run},
     failure::{Failure, Outcome, invalid, io, say},
+    output::outln,
     render::progress::{Pull, To},
     signals,
 };
@@ -24,7 +25,7 @@ use std::{
 };
 
 pub(super) async fn create(client: &Client, options: &CreateOptions) -> Outcome {
-    println!("{}", prepare(client, options, &options.request()?).await?);
+    outln!("{}", prepare(client, options, &options.request()?).await?);
     Ok(0)
 }
 
@@ -36,7 +37,7 @@ pub(super) async fn run(client: &Client, options: Run) -> Outcome {
     let id = prepare(client, &options.create, &request).await?;
     if options.detach {
         start(client, &id, &request).await?;
-        println!("{id}");
+        outln!("{id}");
         return Ok(0);
     }
     // Until here a signal ends this command; from here on it is the container's.

@@ -3,13 +3,13 @@
 use crate::{
     arguments::{Stats, Top},
     failure::{Failure, Outcome, io, say},
+    output::out,
     render::{size, table, template, text::short_id},
 };
 use berth_api::{Client, container::ContainerQuery};
 use console::Term;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use std::io::Write;
 
 /// Docker's columns.
 const TABLE: &str =
@@ -43,7 +43,7 @@ pub(super) async fn stats(client: &Client, options: &Stats) -> Outcome {
         let format = if options.format == "table" { TABLE } else { &options.format };
         let text = template::rows(format, &rows, title)?;
         if options.no_stream {
-            print!("{text}");
+            out!("{text}");
             return Ok(0);
         }
         draw(&text)?;
@@ -65,11 +65,8 @@ fn draw(text: &str) -> Result<(), Failure> {
     if terminal.is_term() {
         terminal.clear_screen().map_err(io("draw on the terminal"))?;
     }
-    let mut out = std::io::stdout();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Err(Failure::Said(0)),
-        written => written.map_err(io("write the output")),
-    }
+    out!("{text}");
+    Ok(())
 }
 
 fn title(field: &str) -> Option<&'static str> {
@@ -153,7 +150,7 @@ fn percent(part: u64, whole: u64) -> f64 {
 pub(super) async fn top(client: &Client, options: &Top) -> Outcome {
     let (titles, processes) = client.top(&options.name, &options.options.join(" ")).await?;
     let lines: Vec<_> = std::iter::once(titles).chain(processes).collect();
-    print!("{}", table::columns(&lines));
+    out!("{}", table::columns(&lines));
     Ok(0)
 }
 

@@ -3,6 +3,7 @@
 use crate::{
     arguments::Port,
     failure::{Outcome, invalid},
+    output::{out, outln},
     render::{size, template, text::inert},
 };
 use berth_api::{Client, Code, Problem};
@@ -11,8 +12,8 @@ use serde_json::Value;
 pub(super) async fn info(client: &Client, format: Option<&str>) -> Outcome {
     let info = client.engine_info().await?;
     match format {
-        Some(format) => print!("{}", template::rows(format, &[info], |_| None)?),
-        None => print!("{}", sentences(&info)),
+        Some(format) => out!("{}", template::rows(format, &[info], |_| None)?),
+        None => out!("{}", sentences(&info)),
     }
     Ok(0)
 }
@@ -61,7 +62,7 @@ pub(super) async fn port(client: &Client, options: &Port) -> Outcome {
     let ports = &container["NetworkSettings"]["Ports"];
     let Some(port) = &options.port else {
         for (port, bindings) in ports.as_object().into_iter().flatten() {
-            addresses(bindings).iter().for_each(|address| println!("{port} -> {address}"));
+            addresses(bindings).iter().for_each(|address| outln!("{port} -> {address}"));
         }
         return Ok(0);
     };
@@ -76,7 +77,7 @@ pub(super) async fn port(client: &Client, options: &Port) -> Outcome {
         let message = format!("no public port '{key}' published for {}", options.name);
         return Err(Problem::new(Code::NotFound, message).into());
     }
-    found.iter().for_each(|address| println!("{address}"));
+    found.iter().for_each(|address| outln!("{address}"));
     Ok(0)
 }
 

@@ -1,20 +1,21 @@
 //! `version`.
 
 use crate::failure::Outcome;
+use crate::output::outln;
 use berth_api::{Client, MachineState};
 
 pub(super) async fn version(client: &Client) -> Outcome {
-    println!("berth    {}", berth_api::VERSION);
+    outln!("berth    {}", berth_api::VERSION);
     let status = client.status().await?;
     if status.state != MachineState::Running {
-        println!("engine   not known: the machine is {}", status.state);
+        outln!("engine   not known: the machine is {}", status.state);
         return Ok(0);
     }
-    println!("berthd   {}", status.version);
+    outln!("berthd   {}", status.version);
     let engine = client.engine_version().await?;
     let field = |value: Option<String>| value.unwrap_or_else(|| "not known".into());
-    println!("engine   {}", field(engine.version));
-    println!("api      {} (from {})", field(engine.api_version), field(engine.min_api_version));
-    println!("kernel   Linux {} on {}", field(engine.kernel_version), field(engine.arch));
+    outln!("engine   {}", field(engine.version));
+    outln!("api      {} (from {})", field(engine.api_version), field(engine.min_api_version));
+    outln!("kernel   Linux {} on {}", field(engine.kernel_version), field(engine.arch));
     Ok(0)
 }

@@ -1,6 +1,7 @@
 //! `volume`.
 
 use super::each;
+use crate::output::{out, outln};
 use crate::{arguments::Volume, failure::Outcome, render::table};
 use berth_api::Client;
 
@@ -8,7 +9,7 @@ pub(super) async fn volume(client: &Client, command: Volume) -> Outcome {
     match command {
         Volume::Ls { quiet } => ls(client, quiet).await,
         Volume::Create { name } => {
-            println!("{}", client.create_volume(name.as_deref()).await?.name);
+            outln!("{}", client.create_volume(name.as_deref()).await?.name);
             Ok(0)
         }
         Volume::Rm { force, names } => {
@@ -28,10 +29,10 @@ pub(super) async fn volume(client: &Client, command: Volume) -> Outcome {
 async fn ls(client: &Client, quiet: bool) -> Outcome {
     let volumes = client.volumes().await?;
     if quiet {
-        volumes.iter().for_each(|volume| println!("{}", volume.name));
+        volumes.iter().for_each(|volume| outln!("{}", volume.name));
     } else {
         let rows: Vec<_> = volumes.into_iter().map(|volume| [volume.driver, volume.name]).collect();
-        print!("{}", table::render(["DRIVER", "VOLUME NAME"], &rows));
+        out!("{}", table::render(["DRIVER", "VOLUME NAME"], &rows));
     }
     Ok(0)
 }
