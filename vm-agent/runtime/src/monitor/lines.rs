@@ -1,5 +1,7 @@
 //! Output cut into the pieces that become log entries, as docker cuts it.
 
+use memchr::memchr;
+
 /// docker's `defaultBufSize` of its log copier, in bytes: a longer line is logged in pieces.
 const MAX_PIECE: usize = 16 * 1024;
 
@@ -16,7 +18,7 @@ impl Lines {
         while !output.is_empty() {
             let room = MAX_PIECE - self.pending.len();
             let reach = &output[..output.len().min(room)];
-            let end = reach.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+            let end = memchr(b'\n', reach).map(|at| at + 1);
             let taken = end.unwrap_or(reach.len());
             if self.pending.is_empty() && end.is_some() {
                 sink(&output[..taken]);

@@ -1,5 +1,8 @@
 //! Text as the inside of a JSON string.
 
+/// Bytes that are looked at together.
+const BLOCK: usize = 32;
+
 /// Appends `text` as the inside of a JSON string. What is not UTF-8 becomes U+FFFD, as docker does it.
 pub(super) fn escape(text: &[u8], into: &mut Vec<u8>) {
     for chunk in text.utf8_chunks() {
@@ -11,8 +14,7 @@ pub(super) fn escape(text: &[u8], into: &mut Vec<u8>) {
 }
 
 fn escape_valid(mut text: &[u8], into: &mut Vec<u8>) {
-    let needs_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    while let Some(at) = text.iter().position(needs_escape) {
+    while let Some(at) = first_to_escape(text) {
         into.extend_from_slice(&text[..at]);
         match text[at] {
             b'\n' => into.extend_from_slice(b"\\n"),
@@ -28,4 +30,13 @@ fn escape_valid(mut text: &[u8], into: &mut Vec<u8>) {
         text = &text[at + 1..];
     }
     into.extend_from_slice(text);
+}
+
+/// Where the first byte stands that a JSON string holds only escaped.
+fn first_to_escape(text: &[u8]) -> Option<usize> {
+    let needs_escape = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Whole blocks without a way out in between are looked at with the processor's widest instructions.
+    let plain = text.chunks(BLOCK).take_while(|block| !block.iter().fold(false, |any, byte| any | needs_escape(byte)));
+    let from = plain.map(<[u8]>::len).sum();
+    text[from..].iter().position(needs_escape).map(|at| from + at)
 }

@@ -11,6 +11,11 @@ use std::{
 };
 
 use super::LogOptions;
+use crate::kernel::file::begin_writing;
+
+/// So many bytes together are sent on their way to the disk: a container's end waits for the last of its log, and a
+/// machine with gigabytes of memory would otherwise keep all of it until then.
+const SENT_TOGETHER: u64 = 8 << 20;
 
 /// The files, with the last one open.
 #[derive(Debug)]
@@ -19,6 +24,8 @@ pub(super) struct Files {
     file: File,
     /// Length of the file up to the end of its last whole entry.
     length: u64,
+    /// Up to here it is on its way to the disk, or there.
+    sent: u64,
     /// At this length a file is full.
     max_size: u64,
     /// How many finished files are kept.
@@ -45,6 +52,7 @@ impl Files {
             path,
             file,
             length,
+            sent: length,
         };
         let mut last = *b"\n";
         if let Some(before) = length.checked_sub(1) {
@@ -69,6 +77,12 @@ impl Files {
             Ok(()) => self.length += entries.len() as u64,
             Err(_) => self.file.set_len(self.length).unwrap_or_default(),
         }
+        let waiting = self.length - self.sent;
+        if waiting >= SENT_TOGETHER {
+            // Where a file system cannot do it, all is written at the end.
+            begin_writing(&self.file, self.sent, waiting).ok();
+            self.sent = self.length;
+        }
         written
     }
 
@@ -87,7 +101,7 @@ impl Files {
             fs::rename(&name, &self.path).ok();
             return Err(error);
         }
-        (self.file, self.length) = (file, 0);
+        (self.file, self.length, self.sent) = (file, 0, 0);
         if self.max_finished > 0 {
             self.finished.push_back(number);
         }
