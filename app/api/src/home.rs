@@ -87,6 +87,12 @@ impl BerthHome {
         self.run_dir().join("berthd.pid")
     }
 
+    /// What the user sets for every container, under docker's names.
+    #[must_use]
+    pub fn daemon_json(&self) -> PathBuf {
+        self.root.join("daemon.json")
+    }
+
     /// The VM's files.
     #[must_use]
     pub fn machine_dir(&self) -> PathBuf {

@@ -1,6 +1,9 @@
 //! What the engine is told at start: where its files are and what the boot said about the outside.
 
-use berth_protocol::boot::Uplink;
+use berth_protocol::{
+    boot::{BootConfig, Uplink},
+    settings::EngineSettings,
+};
 use std::path::PathBuf;
 
 /// Where things are. [`EngineConfig::guest`] gives the paths of the real guest; tests put everything elsewhere.
@@ -24,12 +27,14 @@ pub struct EngineConfig {
     pub ca_roots_pem: Vec<String>,
     /// The guest's host name, shown by info.
     pub hostname: String,
+    /// What the user sets for every container.
+    pub settings: EngineSettings,
 }
 
 impl EngineConfig {
     /// The paths of the real guest.
     #[must_use]
-    pub fn guest(uplink: Uplink, hostname: String, ca_roots_pem: Vec<String>) -> Self {
+    pub fn guest(boot: BootConfig) -> Self {
         Self {
             data: "/data/berth".into(),
             run: "/run/berth".into(),
@@ -37,9 +42,10 @@ impl EngineConfig {
             runtime: "/usr/bin/berth-runtime".into(),
             modules_loaded: "/run/berth/modules-loaded".into(),
             modules_failed: "/run/berth/modules-failed".into(),
-            uplink,
-            ca_roots_pem,
-            hostname,
+            uplink: boot.uplink,
+            ca_roots_pem: boot.ca_roots_pem,
+            hostname: boot.hostname,
+            settings: boot.engine,
         }
     }
 }

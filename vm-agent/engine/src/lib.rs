@@ -7,6 +7,7 @@
 pub mod attach;
 mod config;
 pub mod container;
+mod defaults;
 mod engine;
 mod error;
 pub mod event;

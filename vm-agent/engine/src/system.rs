@@ -41,6 +41,12 @@ pub struct SystemInfo {
     pub event_listeners: usize,
     /// Open files of the engine.
     pub open_files: usize,
+    /// The log driver of a container that asks for none.
+    pub log_driver: String,
+    /// The seccomp profile of one that asks for none: `builtin`, `unconfined` or `custom`.
+    pub seccomp_profile: String,
+    /// No process gains privileges unless a container asks for it.
+    pub no_new_privileges: bool,
     /// Sentences the user should see.
     pub warnings: Vec<String>,
 }

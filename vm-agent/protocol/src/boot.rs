@@ -1,6 +1,7 @@
 //! `boot.json`: what one boot of the guest is told. The host appends it to the initramfs as a small cpio archive;
 //! PID 1 reads it once and unlinks it, so that nothing secret is on the kernel command line or left on a filesystem.
 
+use crate::settings::EngineSettings;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
@@ -21,6 +22,9 @@ pub struct BootConfig {
     /// Certificate authorities of the host in PEM form, trusted besides the ones in the image.
     #[serde(default)]
     pub ca_roots_pem: Vec<String>,
+    /// What the user sets for every container.
+    #[serde(default)]
+    pub engine: EngineSettings,
 }
 
 /// How frames leave the guest.
@@ -90,6 +94,7 @@ mod tests {
                 host: [10, 0, 2, 2].into(),
             }),
             ca_roots_pem: vec![],
+            engine: EngineSettings { init: true, ..EngineSettings::default() },
         };
         let json = serde_json::to_string(&boot).expect("serialises");
         assert_eq!(serde_json::from_str::<BootConfig>(&json).expect("parses"), boot);

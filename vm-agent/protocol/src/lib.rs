@@ -12,3 +12,4 @@ pub mod frame;
 pub mod handshake;
 pub mod port;
 pub mod publish;
+pub mod settings;

@@ -10,7 +10,7 @@
 //! The ground is a network and a mount namespace and a part of the cgroup v2 hierarchy named after DIR. Killing a
 //! process that serves leaves its containers alive; another one that joins takes them up. Needs root, `ip`, `nft`, and
 //! `berth-runtime` two directories above this program's own or in `BERTH_RUNTIME`. Nothing leads out of the ground:
-//! pulls find no registry and ports are published nowhere.
+//! pulls find no registry and ports are published nowhere. Settings are read from DIR/daemon.json.
 
 #[path = "../../src/bin/berth-engine/api.rs"]
 mod api;
@@ -22,9 +22,12 @@ mod ground;
 #[path = "../../src/bin/berth-engine/presence.rs"]
 mod presence;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use berth_engine::{Engine, EngineConfig};
-use berth_protocol::boot::{DeviceUplink, Uplink};
+use berth_protocol::{
+    boot::{DeviceUplink, Uplink},
+    settings::EngineSettings,
+};
 use ground::Ground;
 use std::{
     fs, io,
@@ -131,5 +134,15 @@ fn config(dir: &Path) -> anyhow::Result<EngineConfig> {
         uplink: Uplink::Device(uplink),
         ca_roots_pem: vec![],
         hostname: "berth".into(),
+        settings: settings(&dir.join("daemon.json"))?,
     })
+}
+
+fn settings(path: &Path) -> anyhow::Result<EngineSettings> {
+    match fs::read(path) {
+        Ok(json) => EngineSettings::read(&json, |path| fs::read_to_string(path))
+            .map_err(|why| anyhow!("{}: {why}", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(EngineSettings::default()),
+        Err(error) => Err(error).with_context(|| format!("{} cannot be read", path.display())),
+    }
 }

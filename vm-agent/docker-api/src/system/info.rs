@@ -48,7 +48,7 @@ struct Info {
     #[serde(rename = "NGoroutines")]
     tasks: usize,
     system_time: String,
-    logging_driver: &'static str,
+    logging_driver: String,
     cgroup_driver: &'static str,
     cgroup_version: &'static str,
     #[serde(rename = "NEventsListener")]
@@ -83,7 +83,7 @@ struct Info {
     containerd_commit: Commit,
     runc_commit: Commit,
     init_commit: Commit,
-    security_options: [&'static str; 2],
+    security_options: Vec<String>,
     #[serde(rename = "CDISpecDirs")]
     cdi_spec_dirs: [String; 0],
     warnings: Vec<String>,
@@ -98,6 +98,11 @@ struct Commit {
 
 impl Info {
     fn new(info: SystemInfo, version: String, tasks: usize) -> Self {
+        let mut security_options =
+            vec![format!("name=seccomp,profile={}", info.seccomp_profile), "name=cgroupns".to_owned()];
+        if info.no_new_privileges {
+            security_options.push("name=no-new-privileges".to_owned());
+        }
         Self {
             id: info.id,
             containers: info.containers,
@@ -126,7 +131,7 @@ impl Info {
             open_files: info.open_files,
             tasks,
             system_time: info.now.rfc3339(),
-            logging_driver: "json-file",
+            logging_driver: info.log_driver,
             cgroup_driver: "cgroupfs",
             cgroup_version: "2",
             event_listeners: info.event_listeners,
@@ -171,7 +176,7 @@ impl Info {
             containerd_commit: Commit::default(),
             runc_commit: Commit::default(),
             init_commit: Commit::default(),
-            security_options: ["name=seccomp,profile=builtin", "name=cgroupns"],
+            security_options,
             cdi_spec_dirs: [],
             warnings: info.warnings,
         }
@@ -204,6 +209,9 @@ mod tests {
             now: Timestamp(1_700_000_000_000_000_000),
             event_listeners: 1,
             open_files: 20,
+            log_driver: "json-file".into(),
+            seccomp_profile: "builtin".into(),
+            no_new_privileges: false,
             warnings: vec![],
         };
         let info = Info::new(info, "0.1.0".into(), 5);

@@ -111,11 +111,11 @@ pub struct HostConfig {
     pub ulimits: Vec<Ulimit>,
     /// Kernel settings of the container's namespaces.
     pub sysctls: BTreeMap<String, String>,
-    /// Size of `/dev/shm`, bytes; 0 is 64 MiB.
+    /// Size of `/dev/shm`, bytes; 0 is 64 MiB, or what the engine's settings say.
     pub shm_size: u64,
     /// Adjusts the OOM killer's choice, -1000 to 1000.
     pub oom_score_adj: i32,
-    /// Runs a small init as PID 1; `None` is the engine's default, which is not to.
+    /// Runs a small init as PID 1; `None` is the engine's default.
     pub init: Option<bool>,
     /// `name:address` lines for `/etc/hosts`.
     pub extra_hosts: Vec<String>,
@@ -277,7 +277,7 @@ pub struct Ulimit {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogConfig {
-    /// `json-file`, `local`, which rotates unless told otherwise, or `none`.
+    /// `json-file`, `local`, which rotates unless told otherwise, or `none`; in a request, empty is the engine's default.
     pub driver: String,
     /// The driver's options.
     pub options: BTreeMap<String, String>,

@@ -1,6 +1,6 @@
 //! Making a container.
 
-use super::{Engine, io_error, random_hex, to_the_end};
+use super::{Engine, io_error, random_hex, system::cpus, to_the_end};
 use crate::{
     Error, Protocol, Result,
     container::{
@@ -35,7 +35,8 @@ impl Engine {
             name::check(name)?;
         }
         spec::adapt_resources(&mut host.resources);
-        let mut warnings = check(&config, &host, self.cpus())?;
+        self.inner.defaults.settle(&mut host)?;
+        let mut warnings = check(&config, &host, cpus())?;
         self.resolve_shared(&mut host)?;
         if !host.privileged {
             // Written down, as docker does, so that inspect tells what is in force.

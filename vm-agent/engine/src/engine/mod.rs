@@ -36,6 +36,7 @@ pub use wait::ContainerWait;
 use crate::{
     EngineConfig, Error, PortLink, Result, RuntimeCli, Timestamp,
     container::{ContainerState, Live, Turn},
+    defaults::Defaults,
     event::Broker,
     exec::Registry as Execs,
     log::LogWatch,
@@ -73,6 +74,7 @@ struct Inner {
     /// When this engine's state was made.
     started: Timestamp,
     config: EngineConfig,
+    defaults: Defaults,
     paths: Paths,
     seams: Seams,
     port_link: PortLink,
@@ -137,6 +139,7 @@ impl Engine {
         let started = Timestamp::parse_rfc3339(&started).unwrap_or_else(|| seams.clock.now());
         let volumes = store.volumes().await?.into_iter().map(|row| (row.name.clone(), row)).collect();
         let logs = LogWatch::open().map_err(|e| Error::Internal(format!("could not open inotify: {e}")))?;
+        let defaults = Defaults::new(config.settings.clone(), system::cpus());
         let inner = Inner {
             id,
             started,
@@ -152,6 +155,7 @@ impl Engine {
             filling: tokio::sync::Mutex::default(),
             pruning: tokio::sync::Mutex::default(),
             closing: AtomicBool::new(false),
+            defaults,
             config,
         };
         let engine = Self { inner: Arc::new(inner) };

@@ -155,7 +155,7 @@ impl Engine {
         let joined = self.join(definition).await?;
         let uplink = self.uplink();
         let furnishing = Furnishing {
-            definition: definition.tuned(live),
+            definition: inner.defaults.hold_for(definition.tuned(live)),
             texts: EtcTexts::of(definition, &hostname, address, &uplink.dns, uplink.host)?,
             hostname,
             etc: self.etc_files(definition),

@@ -1,6 +1,6 @@
 //! What containers use, and which processes they have.
 
-use super::Engine;
+use super::{Engine, system::cpus};
 use crate::{
     Error, Result,
     container::{ContainerState, Live, NetworkMode},
@@ -52,7 +52,7 @@ impl Engine {
     async fn usage(&self, container: &Container, live: &Live) -> Result<Usage> {
         let directory = self.cgroup(&container.definition);
         let own_network = container.definition.host.network_mode != NetworkMode::Host;
-        let (pid, online) = (live.life.details.pid, self.cpus());
+        let (pid, online) = (live.life.details.pid, cpus());
         let read = move || {
             let mut usage = stats::read_cgroup(&directory, super::system::memory());
             usage.cpu.system = stats::cpu_time();

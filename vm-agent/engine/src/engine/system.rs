@@ -32,14 +32,17 @@ impl Engine {
             kernel_version: system.release().to_string_lossy().into_owned(),
             operating_system: "Berth".to_owned(),
             machine: system.machine().to_string_lossy().into_owned(),
-            cpus: self.cpus(),
+            cpus: cpus(),
             memory: memory(),
             hostname: self.inner.config.hostname.clone(),
             root_dir: self.inner.paths.data().to_string_lossy().into_owned(),
             now: self.inner.seams.clock.now(),
             event_listeners: self.inner.events.listeners(),
             open_files: fs::read_dir("/proc/self/fd").map_or(0, Iterator::count),
-            warnings: vec![],
+            log_driver: self.inner.defaults.log_driver().to_owned(),
+            seccomp_profile: self.inner.defaults.seccomp_profile().to_owned(),
+            no_new_privileges: self.inner.defaults.no_new_privileges(),
+            warnings: self.inner.defaults.problem().map(|problem| format!("WARNING: {problem}")).into_iter().collect(),
         })
     }
 
@@ -53,10 +56,11 @@ impl Engine {
             os: "linux".to_owned(),
         }
     }
+}
 
-    pub(super) fn cpus(&self) -> usize {
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-    }
+/// How many processors the machine has.
+pub(super) fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// Docker's word for the file system at a path, by its number (linux/magic.h).

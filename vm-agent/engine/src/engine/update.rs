@@ -1,6 +1,6 @@
 //! Changing limits and the restart policy of containers, running or not.
 
-use super::{Engine, to_the_end};
+use super::{Engine, system::cpus, to_the_end};
 use crate::{
     Error, Result,
     container::{ContainerState, Resources, RestartPolicy, Tuning, UpdateContainer},
@@ -17,7 +17,7 @@ impl Engine {
     /// # Errors
     /// Limits that make no sense, alone or with those the container has; limits that the kernel refuses.
     pub async fn update_container(&self, name: &str, request: UpdateContainer) -> Result<Vec<String>> {
-        spec::check_update(&request.resources, self.cpus())?;
+        spec::check_update(&request.resources, cpus())?;
         let container = self.inner.roster.find(name)?;
         let engine = self.clone();
         to_the_end(async move {
@@ -37,7 +37,7 @@ impl Engine {
         let before = container.definition.tuned(&live);
         let old = &before.host.resources;
         let resources = merged(old, request.resources)?;
-        spec::check_resources(&resources, self.cpus())?;
+        spec::check_resources(&resources, cpus())?;
         let restart_policy = request.restart_policy.unwrap_or(before.host.restart_policy);
         if before.host.auto_remove && restart_policy != RestartPolicy::No {
             return Err(Error::Conflict(

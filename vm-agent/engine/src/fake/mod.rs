@@ -16,7 +16,10 @@ use crate::{
     Engine, EngineConfig, PortLink, Result, Timestamp,
     seam::{Clock, Seams},
 };
-use berth_protocol::boot::{DeviceUplink, Uplink};
+use berth_protocol::{
+    boot::{DeviceUplink, Uplink},
+    settings::EngineSettings,
+};
 use std::{
     path::{Path, PathBuf},
     sync::{
@@ -94,6 +97,7 @@ pub fn config_in(dir: &Path) -> EngineConfig {
         }),
         ca_roots_pem: vec![],
         hostname: "berth".into(),
+        settings: EngineSettings::default(),
     }
 }
 

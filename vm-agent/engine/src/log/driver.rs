@@ -5,6 +5,7 @@ use regex_lite::Regex;
 use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 
 /// Docker's default, and what a container has that asks for none.
+pub(crate) const DEFAULT: &str = JSON_FILE;
 const JSON_FILE: &str = "json-file";
 /// The same files, which rotate unless told otherwise.
 const LOCAL: &str = "local";

@@ -12,8 +12,8 @@ mod tail;
 mod watch;
 
 pub(crate) use attributes::attributes;
+pub(crate) use driver::{DEFAULT, Rotation, is_kept, is_public, rotation};
 pub use driver::{DRIVERS, LogTarget};
-pub(crate) use driver::{Rotation, is_kept, is_public, rotation};
 pub(crate) use reader::{Reading, read};
 pub(crate) use watch::LogWatch;
 

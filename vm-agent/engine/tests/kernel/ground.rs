@@ -5,7 +5,10 @@ use berth_engine::{
     container::{ContainerConfig, CreateContainer, HostConfig, WaitCondition},
     log::LogOptions,
 };
-use berth_protocol::boot::{DeviceUplink, Uplink};
+use berth_protocol::{
+    boot::{DeviceUplink, Uplink},
+    settings::EngineSettings,
+};
 use futures_util::StreamExt;
 use nix::{
     mount::{MsFlags, mount, umount},
@@ -25,6 +28,8 @@ const BUSYBOX: &str = "/bin/busybox";
 pub(crate) struct Ground {
     pub(crate) dir: PathBuf,
     runtime: PathBuf,
+    /// What its engines are set to.
+    pub(crate) settings: EngineSettings,
 }
 
 /// Runs a case on a thread whose network and mounts are its own.
@@ -39,7 +44,7 @@ pub(crate) fn on_own_ground<F: Future<Output = ()>>(case: impl FnOnce(Ground) ->
         assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
         // On a disk: an overlay's writable part cannot be on every temporary filesystem.
         let dir = tempfile::Builder::new().prefix("bt").tempdir_in("/var/tmp").unwrap();
-        let ground = Ground { dir: dir.path().to_owned(), runtime };
+        let ground = Ground { dir: dir.path().to_owned(), runtime, settings: EngineSettings::default() };
         fs::create_dir_all(ground.dir.join("run")).unwrap();
         fs::write(ground.dir.join("run/modules-loaded"), "").unwrap();
         // One hierarchy exists for the whole machine, and an engine sweeps what it does not know: each case has a part.
@@ -88,6 +93,7 @@ impl Ground {
             uplink: Uplink::Device(uplink),
             ca_roots_pem: vec![],
             hostname: "berth".into(),
+            settings: self.settings.clone(),
         };
         Engine::open(config).await.unwrap()
     }

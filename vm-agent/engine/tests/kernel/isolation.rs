@@ -31,6 +31,34 @@ fn defaults_are_dockers_as_proc_shows_them() {
 }
 
 #[test]
+fn settings_hold_for_every_container_that_does_not_say_otherwise() {
+    on_own_ground(|mut ground| async move {
+        let json = r#"{"default-ulimits": {"nofile": {"Soft": 100, "Hard": 200}}, "no-new-privileges": true,
+            "seccomp-profile": "unconfined", "default-shm-size": "1m", "default-cgroupns-mode": "host"}"#;
+        ground.settings = serde_json::from_str(json).unwrap();
+        let engine = ground.engine_with_busybox().await;
+        let line = "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status; ulimit -Sn; ulimit -Hn;
+            grep shm /proc/mounts; cat /proc/self/cgroup";
+        let (text, _) = run(&engine, "plain", line, |_, _| {}).await;
+        for fact in ["NoNewPrivs:\t1", "Seccomp:\t0", "\n100\n200\n", "size=1024k", "/berth/"] {
+            assert!(text.contains(fact), "{fact}: {text}");
+        }
+        let (text, _) = run(&engine, "own", line, |_, host| {
+            host.security_opt = vec!["no-new-privileges=false".into(), "seccomp=builtin".into()];
+            host.cgroupns_mode = "private".into();
+        })
+        .await;
+        for fact in ["NoNewPrivs:\t0", "Seccomp:\t2", "::/\n"] {
+            assert!(text.contains(fact), "{fact}: {text}");
+        }
+        for name in ["plain", "own"] {
+            engine.remove_container(name, FORCE).await.unwrap();
+        }
+        ground.nothing_runs();
+    });
+}
+
+#[test]
 fn containers_share_processes_memory_network_and_volumes_when_asked() {
     on_own_ground(|ground| async move {
         let engine = ground.engine_with_busybox().await;

@@ -47,9 +47,9 @@ async fn run(boot: BootConfig) -> anyhow::Result<()> {
     let api = accept::bind(port::API)?;
     let forwards = accept::bind(port::FORWARD)?;
     let publishes = accept::bind(port::PUBLISH)?;
-    let config = EngineConfig::guest(boot.uplink, boot.hostname, boot.ca_roots_pem);
+    let secret = boot.secret.clone();
+    let config = EngineConfig::guest(boot);
     let engine = Engine::open(config).await.context("the engine's state could not be opened")?;
-    let secret = boot.secret;
 
     let router = berth_docker_api::router(engine.clone());
     tokio::spawn(listen::serve(api, port::API, secret.clone(), move |stream| api::serve(stream, router.clone())));

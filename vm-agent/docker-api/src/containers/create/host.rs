@@ -232,11 +232,7 @@ pub(super) fn restart_policy(asked: RestartIn) -> Reply<RestartPolicy> {
 }
 
 fn log_config(asked: LogIn) -> LogConfig {
-    let default = LogConfig::default();
-    LogConfig {
-        driver: asked.kind.filter(|kind| !kind.is_empty()).unwrap_or(default.driver),
-        options: asked.config.unwrap_or_default(),
-    }
+    LogConfig { driver: asked.kind.unwrap_or_default(), options: asked.config.unwrap_or_default() }
 }
 
 impl From<UlimitIn> for Ulimit {

@@ -34,7 +34,7 @@ fn what_docker_run_sends_is_understood_whole() {
     assert!(request.config.exposed_ports.contains(&port) && request.host.auto_remove);
     assert_eq!(request.host.network_mode, NetworkMode::Default);
     assert_eq!(request.host.resources, berth_engine::container::Resources::default());
-    assert_eq!(request.host.log_config.driver, "json-file");
+    assert_eq!(request.host.log_config.driver, "");
 }
 
 #[test]
