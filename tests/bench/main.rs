@@ -6,6 +6,7 @@ mod dockerd;
 mod empty_init;
 mod figure;
 mod floor;
+mod follower;
 mod list;
 mod logs;
 mod memory;
@@ -18,12 +19,13 @@ use std::process::ExitCode;
 /// A bench: its name, and how it runs for a number of rounds.
 type Bench = (&'static str, fn(u32));
 
-const BENCHES: [Bench; 6] = [
+const BENCHES: [Bench; 7] = [
     ("boot", boot::run),
     ("runtime", runtime::run),
     ("api", api::run),
     ("list", list::run),
     ("logs", logs::run),
+    ("follower", follower::run),
     ("memory", memory::run),
 ];
 

@@ -31,6 +31,22 @@ impl Answer {
     }
 }
 
+/// What a stream of the engine brings.
+pub struct Pieces(Client);
+
+impl Iterator for Pieces {
+    type Item = std::io::Result<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut piece = Vec::new();
+        match self.0.chunk(&mut piece) {
+            Ok(0) => None,
+            Ok(_) => Some(Ok(piece)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
 /// A connection.
 pub struct Client {
     stream: BufReader<UnixStream>,
@@ -90,6 +106,20 @@ impl Client {
         made["Id"].as_str().expect("an id").to_owned()
     }
 
+    /// Begins a stream that goes on until the engine ends it: what comes, piece by piece.
+    ///
+    /// # Panics
+    /// When the engine refuses.
+    #[must_use]
+    pub fn follow(mut self, path: &str) -> Pieces {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: docker\r\n\r\n");
+        self.stream.get_mut().write_all(request.as_bytes()).expect("send a request");
+        let head = self.head().expect("an answer");
+        assert!(head[0].contains(" 200 "), "{head:?}");
+        assert!(head.iter().any(|line| line == "transfer-encoding: chunked"), "{head:?}");
+        Pieces(self)
+    }
+
     fn exchange(&mut self, method: &str, path: &str, kind: &str, body: &[u8]) -> std::io::Result<Answer> {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\n");
         if method != "GET" {
@@ -127,16 +157,18 @@ impl Client {
     }
 
     fn chunks(&mut self, body: &mut Vec<u8>) -> std::io::Result<()> {
-        loop {
-            let length = u64::from_str_radix(&self.line()?, 16).map_err(|_| broken("a chunk without a length"))?;
-            let read = (&mut self.stream).take(length).read_to_end(body)?;
-            if read as u64 != length || !self.line()?.is_empty() {
-                return Err(broken("a chunk that is cut off"));
-            }
-            if length == 0 {
-                return Ok(());
-            }
+        while self.chunk(body)? > 0 {}
+        Ok(())
+    }
+
+    /// The next chunk, and its length: 0 for the last.
+    fn chunk(&mut self, body: &mut Vec<u8>) -> std::io::Result<u64> {
+        let length = u64::from_str_radix(&self.line()?, 16).map_err(|_| broken("a chunk without a length"))?;
+        let read = (&mut self.stream).take(length).read_to_end(body)?;
+        if read as u64 != length || !self.line()?.is_empty() {
+            return Err(broken("a chunk that is cut off"));
         }
+        Ok(length)
     }
 
     fn line(&mut self) -> std::io::Result<String> {

@@ -6,7 +6,7 @@ mod client;
 mod ground;
 
 pub use archive::busybox;
-pub use client::{Answer, Client};
+pub use client::{Answer, Client, Pieces};
 pub use ground::{Ground, Traces};
 
 use serde_json::Value;
