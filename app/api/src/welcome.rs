@@ -95,9 +95,9 @@ async fn start(client: &Client, host_port: Option<u16>) -> Result<String, Error>
     let id = match client.create(&request).await {
         Err(error) if error.problem().code == Code::Conflict => {
             request.name = None;
-            client.create(&request).await?
+            client.create(&request).await?.id
         }
-        answer => answer?,
+        answer => answer?.id,
     };
     if let Err(error) = client.start_container(&id).await {
         client.remove_container(&id, RemoveOptions { force: true, volumes: true }).await?;

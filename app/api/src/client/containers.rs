@@ -17,6 +17,15 @@ use std::pin::Pin;
 /// A stream of a container's output.
 pub type Output = Pin<Box<dyn Stream<Item = Result<LogChunk, Error>> + Send>>;
 
+/// A container that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// Its full id.
+    pub id: String,
+    /// Sentences for the user.
+    pub warnings: Vec<String>,
+}
+
 /// A wait that has begun.
 pub struct Waiting(::http::Response<hyper::body::Incoming>);
 
@@ -61,13 +70,17 @@ impl Client {
         Ok(list.into_iter().map(Into::into).collect())
     }
 
-    /// Creates a container and gives its full id. The image must be there; see [`Client::create_pulling`].
+    /// Creates a container. The image must be there; see [`Client::create_pulling`].
     ///
     /// # Errors
     /// Those of every request; 404 without the image, 409 when the name is in use.
-    pub async fn create(&self, request: &RunRequest) -> Result<String, Error> {
-        let options = CreateContainerOptions { name: request.name.clone(), ..Default::default() };
-        Ok(self.docker()?.create_container(Some(options), request.body()?).await?.id)
+    pub async fn create(&self, request: &RunRequest) -> Result<Created, Error> {
+        let options = CreateContainerOptions {
+            name: request.name.clone(),
+            platform: request.platform.clone().unwrap_or_default(),
+        };
+        let created = self.docker()?.create_container(Some(options), request.body()?).await?;
+        Ok(Created { id: created.id, warnings: created.warnings })
     }
 
     /// [`Client::create`]; a missing image is pulled first, and `on_progress` sees the pull.
@@ -78,12 +91,12 @@ impl Client {
         &self,
         request: &RunRequest,
         mut on_progress: impl FnMut(crate::PullProgress),
-    ) -> Result<String, Error> {
+    ) -> Result<Created, Error> {
         match self.create(request).await {
             Err(Error::Engine { status: 404, message }) if message.contains("No such image") => {}
             answer => return answer,
         }
-        let mut pull = std::pin::pin!(self.pull(&request.image)?);
+        let mut pull = std::pin::pin!(self.pull(&request.image, request.platform.as_deref())?);
         while let Some(progress) = pull.try_next().await? {
             on_progress(progress);
         }
@@ -163,7 +176,16 @@ impl Client {
     /// # Errors
     /// Those of every request.
     pub async fn inspect_container(&self, name: &str) -> Result<serde_json::Value, Error> {
-        http::json(&self.home, Method::GET, &format!("/containers/{}/json", segment("container", name)?)).await
+        self.inspect_container_with(name, false).await
+    }
+
+    /// [`Client::inspect_container`], with what it has written when that is asked for: it takes the engine longer.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn inspect_container_with(&self, name: &str, size: bool) -> Result<serde_json::Value, Error> {
+        let query = if size { "?size=1" } else { "" };
+        http::json(&self.home, Method::GET, &format!("/containers/{}/json{query}", segment("container", name)?)).await
     }
 }
 

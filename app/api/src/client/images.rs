@@ -35,20 +35,25 @@ impl Client {
         Ok(list.iter().flat_map(ImageRow::of).collect())
     }
 
-    /// Pulls an image; the stream ends when it is there.
+    /// Pulls an image, of the machine's own platform or another; the stream ends when it is there.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reference that is none; the rest comes in the stream.
     pub fn pull(
         &self,
         reference: &str,
+        platform: Option<&str>,
     ) -> Result<impl Stream<Item = Result<PullProgress, Error>> + Send + use<>, Error> {
         let (image, tag) = name_and_tag(reference);
         if image.is_empty() {
             return Err(Error::Invalid(format!("invalid reference format: {reference:?}")));
         }
-        let options =
-            CreateImageOptions { from_image: Some(image.into()), tag: Some(tag.into()), ..Default::default() };
+        let options = CreateImageOptions {
+            from_image: Some(image.into()),
+            tag: Some(tag.into()),
+            platform: platform.unwrap_or_default().into(),
+            ..Default::default()
+        };
         Ok(self.docker()?.create_image(Some(options), None, None).map_ok(Into::into).map_err(Error::from))
     }
 

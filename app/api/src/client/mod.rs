@@ -15,7 +15,7 @@ mod streams;
 mod volumes;
 
 pub use archive::{PathKind, PathStat, PutArchive};
-pub use containers::{Output, Waiting};
+pub use containers::{Created, Output, Waiting};
 pub use files::{Commit, PathChange};
 pub(crate) use http::probe_page;
 pub use images::Removed;

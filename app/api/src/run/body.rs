@@ -26,16 +26,17 @@ impl RunRequest {
             labels: (!self.labels.is_empty()).then(|| self.labels.iter().cloned().collect()),
             tty: Some(self.tty),
             open_stdin: Some(self.interactive),
-            stdin_once: Some(self.interactive && !self.detached),
-            attach_stdin: Some(self.interactive && !self.detached),
-            attach_stdout: Some(!self.detached),
-            attach_stderr: Some(!self.detached),
+            stdin_once: Some(self.interactive && self.attach.stdin),
+            attach_stdin: Some(self.attach.stdin),
+            attach_stdout: Some(self.attach.stdout),
+            attach_stderr: Some(self.attach.stderr),
             volumes: some(self.anonymous_volumes()),
             exposed_ports: some(self.exposed()),
             stop_signal: self.stop_signal.clone(),
             stop_timeout: self.stop_timeout.map(Into::into),
             healthcheck: self.health.as_ref().map(super::health::HealthSpec::body),
             host_config: Some(self.host_config()?),
+            networking_config: self.endpoint.body(self.network.as_deref()),
             ..Default::default()
         })
     }

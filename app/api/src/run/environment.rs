@@ -22,6 +22,23 @@ pub fn variable(text: &str, own: impl Fn(&str) -> Option<String>) -> Result<Opti
 /// [`Error::Invalid`] naming the line.
 pub fn file(name: &str, content: &str, own: impl Fn(&str) -> Option<String>) -> Result<Vec<String>, Error> {
     let mut all = Vec::new();
+    for line in lines("env", name, content)? {
+        all.extend(variable(line, &own)?);
+    }
+    Ok(all)
+}
+
+/// The labels of a `--label-file`, in the same form; one without a value is empty.
+///
+/// # Errors
+/// [`Error::Invalid`] naming the line.
+pub fn label_file(name: &str, content: &str) -> Result<Vec<(String, String)>, Error> {
+    lines("label", name, content)?.into_iter().map(label).collect()
+}
+
+/// The lines that say something; each begins with a key.
+fn lines<'a>(kind: &str, name: &str, content: &'a str) -> Result<Vec<&'a str>, Error> {
+    let mut all = Vec::new();
     for (number, line) in content.trim_start_matches('\u{feff}').lines().enumerate() {
         let line = line.trim_start();
         if line.is_empty() || line.starts_with('#') {
@@ -30,11 +47,11 @@ pub fn file(name: &str, content: &str, own: impl Fn(&str) -> Option<String>) -> 
         let key = line.split_once('=').map_or(line, |(key, _)| key);
         if key.is_empty() || key.contains(char::is_whitespace) {
             return Err(Error::Invalid(format!(
-                "invalid env file ({name}): line {}: variable '{key}' contains whitespaces or is empty",
+                "invalid {kind} file ({name}): line {}: variable '{key}' contains whitespaces or is empty",
                 number + 1
             )));
         }
-        all.extend(variable(line, &own)?);
+        all.push(line);
     }
     Ok(all)
 }
@@ -76,6 +93,9 @@ mod tests {
 
     #[test]
     fn labels_may_be_bare() {
+        let all = label_file("f", "# c\na=b=c\nbare\n").unwrap();
+        assert_eq!(all, [("a".into(), "b=c".into()), ("bare".into(), String::new())]);
+        assert!(label_file("f", "my key=1").unwrap_err().to_string().starts_with("invalid label file (f): line 1"));
         assert_eq!(label("a").unwrap(), ("a".into(), String::new()));
         assert_eq!(label("a=b=c").unwrap(), ("a".into(), "b=c".into()));
         assert!(label("=b").is_err());

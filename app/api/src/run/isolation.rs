@@ -72,6 +72,18 @@ pub struct Isolation {
     pub storage_opt: Vec<(String, String)>,
     /// Legacy links, for the engine to refuse.
     pub links: Vec<String>,
+    /// Data for the runtime.
+    pub annotations: Vec<(String, String)>,
+    /// The runtime, by name.
+    pub runtime: Option<String>,
+    /// The driver of volumes that are made for it.
+    pub volume_driver: Option<String>,
+    /// 0 to 100, for the engine to discard.
+    pub memory_swappiness: Option<i64>,
+    /// For the engine to discard.
+    pub oom_kill_disable: bool,
+    /// Graphics processors.
+    pub gpus: Vec<super::gpu::GpuSpec>,
 }
 
 /// A device of the machine in the container.
@@ -203,6 +215,17 @@ pub fn extra_host(text: &str) -> Result<String, Error> {
         Some((name, address)) if !name.is_empty() && !address.is_empty() => Ok(format!("{name}:{address}")),
         _ => Err(Error::Invalid(format!("bad format for add-host: {text:?}"))),
     }
+}
+
+/// `CONTAINER[:ALIAS]` of `--link`.
+///
+/// # Errors
+/// [`Error::Invalid`] in docker's words.
+pub fn link(text: &str) -> Result<String, Error> {
+    if text.is_empty() || text.split(':').count() > 2 {
+        return Err(Error::Invalid(format!("bad format for links: {text}")));
+    }
+    Ok(text.into())
 }
 
 /// An address of `--dns`.

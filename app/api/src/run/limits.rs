@@ -14,6 +14,10 @@ pub struct Limits {
     pub cpu_period: Option<i64>,
     /// Microseconds per period.
     pub cpu_quota: Option<i64>,
+    /// Microseconds, for the engine to refuse.
+    pub cpu_rt_period: Option<i64>,
+    /// Microseconds, for the engine to refuse.
+    pub cpu_rt_runtime: Option<i64>,
     /// Relative weight of its processes.
     pub cpu_shares: Option<i64>,
     /// Billionths of a processor.
@@ -102,6 +106,8 @@ impl Limits {
         host.blkio_weight = self.blkio_weight;
         host.cpu_period = self.cpu_period;
         host.cpu_quota = self.cpu_quota;
+        host.cpu_realtime_period = self.cpu_rt_period;
+        host.cpu_realtime_runtime = self.cpu_rt_runtime;
         host.cpu_shares = self.cpu_shares;
         host.nano_cpus = self.nano_cpus;
         host.cpuset_cpus = cpuset_cpus;
@@ -119,6 +125,8 @@ impl Limits {
             blkio_weight: self.blkio_weight,
             cpu_period: self.cpu_period,
             cpu_quota: self.cpu_quota,
+            cpu_realtime_period: self.cpu_rt_period,
+            cpu_realtime_runtime: self.cpu_rt_runtime,
             cpu_shares: self.cpu_shares,
             nano_cpus: self.nano_cpus,
             cpuset_cpus,

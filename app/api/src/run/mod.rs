@@ -1,6 +1,8 @@
 //! What `run` and `create` take: docker's options as data, parsed by pure functions that a CLI and a form share.
 
+pub mod endpoint;
 pub mod environment;
+pub mod gpu;
 pub mod health;
 pub mod isolation;
 pub mod limits;
@@ -12,6 +14,7 @@ pub mod volume;
 
 mod body;
 
+pub use endpoint::Endpoint;
 pub use limits::Limits;
 pub use publish::PublishSpec;
 pub use restart::RestartSpec;
@@ -26,6 +29,10 @@ use serde::{Deserialize, Serialize};
 pub struct RunRequest {
     /// Reference of the image, such as `nginx:1.27`.
     pub image: String,
+    /// Such as `linux/arm64`; the machine's own for `None`.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub platform: Option<String>,
     /// The container's name; the engine makes one up for `None`.
     pub name: Option<String>,
     /// Arguments after the image; empty for the image's own.
@@ -50,6 +57,10 @@ pub struct RunRequest {
     pub hostname: Option<String>,
     /// `bridge`, `none`, `host` or a network's name.
     pub network: Option<String>,
+    /// What it is on that network.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub endpoint: Endpoint,
     /// When the engine starts it again.
     pub restart: RestartSpec,
     /// The root filesystem cannot be written.
@@ -58,8 +69,10 @@ pub struct RunRequest {
     pub tty: bool,
     /// Keep its standard input open.
     pub interactive: bool,
-    /// Nobody is attached at its start: its input is not that of one client alone.
-    pub detached: bool,
+    /// Which of its streams somebody is attached to at its start.
+    #[serde(skip)]
+    #[cfg_attr(feature = "specta", specta(skip))]
+    pub attach: Attach,
     /// Remove it when it ends.
     pub auto_remove: bool,
     /// The ports that it listens on besides the image's and the published ones, such as `80/tcp`.
@@ -90,4 +103,15 @@ pub struct RunRequest {
     #[serde(skip)]
     #[cfg_attr(feature = "specta", specta(skip))]
     pub log: logging::LogSpec,
+}
+
+/// Standard streams that somebody is attached to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attach {
+    /// Its input is that of one client alone.
+    pub stdin: bool,
+    /// Its output.
+    pub stdout: bool,
+    /// Its errors.
+    pub stderr: bool,
 }

@@ -30,7 +30,14 @@ impl Update {
 }
 
 #[derive(Debug, Subcommand)]
-pub(crate) enum ContainerVerb {
+pub(crate) enum ContainerCommand {
+    #[command(flatten)]
+    Verb(Box<super::ContainerVerb>),
+    /// List containers
+    #[command(visible_alias = "list")]
+    Ls(super::Ps),
+    /// Show everything about containers, as JSON
+    Inspect(super::Inspect),
     /// Remove all containers that do not run
     Prune {
         /// Do not ask
@@ -44,14 +51,14 @@ pub(crate) enum ContainerVerb {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cli, Command};
+    use super::super::{Cli, Command, ContainerVerb};
     use super::*;
     use clap::Parser;
 
     #[test]
     fn amounts_are_read_as_those_of_run() {
         let parsed = |arguments: &[&str]| {
-            let Command::Update(update) =
+            let Command::OnContainer(ContainerVerb::Update(update)) =
                 Cli::try_parse_from([&["berth", "update"], arguments].concat()).unwrap().command
             else {
                 panic!("not update")

@@ -50,6 +50,24 @@ impl Exec {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Start {
+    /// Show its output, pass signals on to it, and end with its exit code
+    #[arg(short, long)]
+    pub(crate) attach: bool,
+    /// Send it this side's standard input, if it keeps its own open
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Pass signals on to it
+    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub(crate) sig_proxy: bool,
+    /// The keys that leave its terminal, such as ctrl-p,ctrl-q
+    #[arg(long, value_name = "KEYS")]
+    pub(crate) detach_keys: Option<String>,
+    #[command(flatten)]
+    pub(crate) names: super::Names,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Attach {
     /// Do not send standard input
     #[arg(long)]

@@ -3,6 +3,7 @@
 use super::run::{each, named};
 use crate::failure::{Failure, invalid};
 use berth_api::run::{
+    gpu,
     isolation::{self, Isolation},
     quantity,
 };
@@ -92,8 +93,26 @@ pub(crate) struct IsolationOptions {
     #[arg(long, value_name = "KEY=VALUE")]
     storage_opt: Vec<String>,
     /// Legacy; put the containers on one network instead
-    #[arg(long, hide = true, value_name = "CONTAINER")]
+    #[arg(long, value_name = "CONTAINER[:ALIAS]")]
     link: Vec<String>,
+    /// Add data for the runtime: KEY=VALUE
+    #[arg(long, value_name = "KEY=VALUE")]
+    annotation: Vec<String>,
+    /// The runtime that runs the container
+    #[arg(long, value_name = "NAME")]
+    runtime: Option<String>,
+    /// The driver of volumes that are made for the container
+    #[arg(long, value_name = "DRIVER")]
+    volume_driver: Option<String>,
+    /// Tune how readily its memory is swapped, 0 to 100; the machine's kernel has no such setting
+    #[arg(long, value_name = "NUMBER", allow_hyphen_values = true)]
+    memory_swappiness: Option<i64>,
+    /// Disable the OOM killer; the machine's kernel has no such setting
+    #[arg(long)]
+    oom_kill_disable: bool,
+    /// Add graphics processors: "all", a number, or fields such as device=0
+    #[arg(long, value_name = "REQUEST")]
+    gpus: Vec<String>,
 }
 
 impl IsolationOptions {
@@ -113,6 +132,9 @@ impl IsolationOptions {
                 "Invalid value {}, range for oom score adj is [-1000, 1000]",
                 self.oom_score_adj.unwrap_or_default()
             )));
+        }
+        if let Some(value) = self.memory_swappiness.filter(|value| !(-1..=100).contains(value)) {
+            return Err(invalid(format!("invalid value: {value}. Valid memory swappiness range is 0-100")));
         }
         Ok(Isolation {
             privileged: self.privileged,
@@ -143,7 +165,13 @@ impl IsolationOptions {
             dns_options: self.dns_option.clone(),
             group_add: self.group_add.clone(),
             storage_opt: each(&self.storage_opt, "--storage-opt", isolation::pair)?,
-            links: self.link.clone(),
+            links: each(&self.link, "--link", isolation::link)?,
+            annotations: each(&self.annotation, "--annotation", isolation::pair)?,
+            runtime: self.runtime.clone(),
+            volume_driver: self.volume_driver.clone(),
+            memory_swappiness: self.memory_swappiness.filter(|value| *value != -1),
+            oom_kill_disable: self.oom_kill_disable,
+            gpus: each(&self.gpus, "--gpus", gpu::parse)?,
         })
     }
 }

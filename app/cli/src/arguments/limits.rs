@@ -20,6 +20,12 @@ pub(crate) struct LimitOptions {
     /// How long it may compute in each period, microseconds
     #[arg(long, allow_negative_numbers = true, value_name = "MICROSECONDS")]
     cpu_quota: Option<i64>,
+    /// The period of its real-time scheduling, microseconds; the machine's kernel has none
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_rt_period: Option<i64>,
+    /// How long it may run in real time in each period, microseconds
+    #[arg(long, value_name = "MICROSECONDS")]
+    cpu_rt_runtime: Option<i64>,
     /// Relative weight of its processes, 1024 is normal
     #[arg(short, long, value_name = "SHARES")]
     cpu_shares: Option<i64>,
@@ -83,6 +89,8 @@ impl LimitOptions {
             blkio_weight: self.blkio_weight,
             cpu_period: self.cpu_period,
             cpu_quota: self.cpu_quota,
+            cpu_rt_period: self.cpu_rt_period,
+            cpu_rt_runtime: self.cpu_rt_runtime,
             cpu_shares: self.cpu_shares,
             nano_cpus: self.cpus.as_deref().map(|text| named(text, "--cpus", quantity::nano_cpus)).transpose()?,
             cpuset_cpus: self.cpuset_cpus.clone(),

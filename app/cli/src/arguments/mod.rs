@@ -1,6 +1,7 @@
 //! What may be typed. Verbs and options are docker's.
 
 mod change;
+mod endpoint;
 mod exec;
 mod files;
 mod health;
@@ -10,10 +11,10 @@ mod logging;
 mod observe;
 mod run;
 
-pub(crate) use change::{ContainerVerb, Update};
-pub(crate) use exec::{Attach, Exec};
+pub(crate) use change::{ContainerCommand, Update};
+pub(crate) use exec::{Attach, Exec, Start};
 pub(crate) use files::{Commit, Cp, Export};
-pub(crate) use observe::{Events, Port, Ps, Stats, SystemVerb, Top, filters};
+pub(crate) use observe::{Events, Inspect, Port, Ps, Stats, SystemVerb, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
 use clap::{Args, Parser, Subcommand};
@@ -41,66 +42,12 @@ pub(crate) enum Command {
     },
     /// Run the welcome container and print its address
     Welcome,
-    /// Show the machine's console, or the output of a container
-    Logs(Logs),
     /// Show published ports
     Ports,
-    /// Create a container from an image and run it
-    Run(Run),
-    /// Create a container without starting it
-    Create(CreateOptions),
-    /// Execute a command in a running container
-    Exec(Exec),
-    /// Attach to the standard streams of a running container
-    Attach(Attach),
-    /// List containers
-    Ps(Ps),
-    /// Start containers
-    Start(Names),
-    /// Stop containers
-    Stop(Timed),
-    /// Stop containers and start them again
-    Restart(Timed),
-    /// Send a signal to containers
-    Kill {
-        /// Name or number of the signal
-        #[arg(short, long, default_value = "KILL")]
-        signal: String,
-        #[command(flatten)]
-        names: Names,
-    },
-    /// Freeze containers
-    Pause(Names),
-    /// Let paused containers go on
-    Unpause(Names),
-    /// Change limits and restart policies of containers
-    Update(Update),
-    /// Give a container another name
-    Rename {
-        /// The container
-        name: String,
-        /// Its new name
-        new_name: String,
-    },
-    /// Show what containers use, until interrupted
-    Stats(Stats),
-    /// Show the processes of a container
-    Top(Top),
+    #[command(flatten)]
+    OnContainer(ContainerVerb),
     /// Show what happens to containers, images, volumes and networks, until interrupted
     Events(Events),
-    /// Copy files out of a container or into one
-    Cp(Cp),
-    /// Show which files of a container are not its image's: added (A), changed (C), deleted (D)
-    Diff {
-        /// The container
-        name: String,
-    },
-    /// Write all files of a container as a tar archive
-    Export(Export),
-    /// Make an image of a container
-    Commit(Commit),
-    /// Show the published ports of a container
-    Port(Port),
     /// Show the engine and its machine
     Info {
         /// "json", or a template such as '{{.ServerVersion}}'
@@ -110,29 +57,19 @@ pub(crate) enum Command {
     /// Work with the machine as a whole
     #[command(subcommand)]
     System(SystemVerb),
-    /// Work with containers as a whole
+    /// Work with containers
     #[command(subcommand)]
-    Container(ContainerVerb),
-    /// Wait until containers end and print their exit codes
-    Wait(Names),
-    /// Remove containers
-    Rm {
-        /// Kill those that run first
-        #[arg(short, long)]
-        force: bool,
-        /// Remove their anonymous volumes too
-        #[arg(short, long)]
-        volumes: bool,
-        #[command(flatten)]
-        names: Names,
-    },
-    /// Show everything about containers, images or volumes, as JSON
-    Inspect(Names),
+    Container(ContainerCommand),
+    /// Show everything about containers, images, volumes or networks, as JSON
+    Inspect(Inspect),
     /// Pull an image from a registry
     Pull {
         /// Print the image's name only
         #[arg(short, long)]
         quiet: bool,
+        /// The platform of the image, such as linux/arm64; the machine's own without it
+        #[arg(long, value_name = "PLATFORM")]
+        platform: Option<String>,
         /// Such as nginx, nginx:1.27 or localhost:5000/app
         image: String,
     },
@@ -183,10 +120,91 @@ pub(crate) enum Command {
     Version,
 }
 
+/// What is done with containers, with or without the word "container" in front.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ContainerVerb {
+    /// Create a container from an image and run it
+    Run(Run),
+    /// Create a container without starting it
+    Create(CreateOptions),
+    /// Execute a command in a running container
+    Exec(Exec),
+    /// Attach to the standard streams of a running container
+    Attach(Attach),
+    /// List containers
+    Ps(Ps),
+    /// Start containers
+    Start(Start),
+    /// Stop containers
+    Stop(Timed),
+    /// Stop containers and start them again
+    Restart(Timed),
+    /// Send a signal to containers
+    Kill {
+        /// Name or number of the signal
+        #[arg(short, long, default_value = "KILL")]
+        signal: String,
+        #[command(flatten)]
+        names: Names,
+    },
+    /// Freeze containers
+    Pause(Names),
+    /// Let paused containers go on
+    Unpause(Names),
+    /// Change limits and restart policies of containers
+    Update(Update),
+    /// Give a container another name
+    Rename {
+        /// The container
+        name: String,
+        /// Its new name
+        new_name: String,
+    },
+    /// Show what containers use, until interrupted
+    Stats(Stats),
+    /// Show the processes of a container
+    Top(Top),
+    /// Copy files out of a container or into one
+    Cp(Cp),
+    /// Show which files of a container are not its image's: added (A), changed (C), deleted (D)
+    Diff {
+        /// The container
+        name: String,
+    },
+    /// Write all files of a container as a tar archive
+    Export(Export),
+    /// Make an image of a container
+    Commit(Commit),
+    /// Show the published ports of a container
+    Port(Port),
+    /// Show the machine's console, or the output of a container
+    Logs(Logs),
+    /// Wait until containers end and print their exit codes
+    Wait(Names),
+    /// Remove containers
+    Rm {
+        /// Kill those that run first
+        #[arg(short, long)]
+        force: bool,
+        /// Remove their anonymous volumes too
+        #[arg(short, long)]
+        volumes: bool,
+        /// Remove a legacy link; there are none
+        #[arg(short, long, hide = true)]
+        link: bool,
+        #[command(flatten)]
+        names: Names,
+    },
+}
+
 impl Command {
     /// Whether its own failures end with 125, since lower codes belong to the container.
     pub(crate) fn fails_with_125(&self) -> bool {
-        matches!(self, Self::Run(_))
+        match self {
+            Self::OnContainer(verb) => matches!(verb, ContainerVerb::Run(_)),
+            Self::Container(ContainerCommand::Verb(verb)) => matches!(**verb, ContainerVerb::Run(_)),
+            _ => false,
+        }
     }
 }
 
@@ -291,7 +309,7 @@ mod tests {
     fn options_behind_the_image_belong_to_the_container() {
         let cli =
             Cli::try_parse_from(["berth", "run", "--rm", "-p80", "busybox", "ls", "--rm", "-d", "--", "x"]).unwrap();
-        let Command::Run(run) = cli.command else { panic!("not run") };
+        let Command::OnContainer(ContainerVerb::Run(run)) = cli.command else { panic!("not run") };
         assert!(run.create.rm && !run.detach);
         assert_eq!(run.create.image_and_command, ["busybox", "ls", "--rm", "-d", "--", "x"]);
         assert_eq!(run.create.publish, ["80"]);
@@ -300,7 +318,7 @@ mod tests {
     #[test]
     fn h_is_the_host_name_as_in_docker() {
         let cli = Cli::try_parse_from(["berth", "run", "-h", "web", "busybox"]).unwrap();
-        let Command::Run(run) = cli.command else { panic!("not run") };
+        let Command::OnContainer(ContainerVerb::Run(run)) = cli.command else { panic!("not run") };
         assert_eq!(run.create.hostname.as_deref(), Some("web"));
     }
 }

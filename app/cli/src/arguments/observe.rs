@@ -77,6 +77,22 @@ pub(crate) struct Events {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// "json", or a template such as '{{.State.Status}}'
+    #[arg(short, long, value_name = "FORMAT")]
+    pub(crate) format: Option<String>,
+    /// What a container has written too
+    #[arg(short, long)]
+    pub(crate) size: bool,
+    /// Look among these only: container, image, network or volume
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) kind: Option<String>,
+    /// Names or ids
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Port {
     /// The container
     pub(crate) name: String,

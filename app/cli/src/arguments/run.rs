@@ -1,13 +1,14 @@
 //! Options of `run` and `create`, and the request they make.
 
 use super::{
+    endpoint::EndpointOptions,
     health::HealthOptions,
     isolation::IsolationOptions,
     limits::{DeviceRateOptions, LimitOptions},
     logging::LoggingOptions,
 };
 use crate::failure::{Failure, invalid, io};
-use berth_api::run::{PublishSpec, RunRequest, environment, publish, restart, volume};
+use berth_api::run::{Attach, PublishSpec, RunRequest, environment, publish, restart, volume};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -30,6 +31,9 @@ pub(crate) struct Run {
 #[derive(Debug, Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct CreateOptions {
+    /// Attach to stdin, stdout or stderr only
+    #[arg(short, long, value_name = "STREAM")]
+    attach: Vec<String>,
     /// Its name
     #[arg(long)]
     pub(crate) name: Option<String>,
@@ -63,12 +67,17 @@ pub(crate) struct CreateOptions {
     /// Label it: KEY=VALUE
     #[arg(short, long, value_name = "KEY[=VALUE]")]
     label: Vec<String>,
+    /// Read labels from a file
+    #[arg(long, value_name = "FILE")]
+    label_file: Vec<PathBuf>,
     /// Its host name
     #[arg(short = 'h', long)]
     pub(crate) hostname: Option<String>,
     /// Its network: bridge, none or a name
     #[arg(long, visible_alias = "net", value_name = "NETWORK")]
     network: Option<String>,
+    #[command(flatten)]
+    endpoint: EndpointOptions,
     /// When to start it again: no, always, unless-stopped, on-failure[:TIMES]
     #[arg(long, value_name = "POLICY", default_value = "no")]
     restart: String,
@@ -96,6 +105,12 @@ pub(crate) struct CreateOptions {
     /// Pull the image: always, missing or never
     #[arg(long, value_name = "WHEN", default_value = "missing", value_parser = ["always", "missing", "never"])]
     pub(crate) pull: String,
+    /// The platform of the image, such as linux/arm64; the machine's own without it
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
+    /// Accepted as in docker, where it is obsolete
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    disable_content_trust: Option<bool>,
     /// Do not show the progress of a pull
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -137,14 +152,16 @@ impl CreateOptions {
             volumes: each(&self.volume, "-v, --volume", volume::parse)?,
             workdir: self.workdir.clone(),
             user: self.user.clone(),
-            labels: each(&self.label, "-l, --label", environment::label)?,
+            labels: self.labels()?,
             hostname: self.hostname.clone(),
             network: self.network.clone(),
+            endpoint: self.endpoint.read(self.network.as_deref())?,
+            platform: self.platform.clone(),
             restart: named(&self.restart, "--restart", restart::parse)?,
             read_only: self.read_only,
             tty: self.tty,
             interactive: self.interactive,
-            detached: false,
+            attach: self.attached()?,
             auto_remove: self.rm,
             expose: each(&self.expose, "--expose", publish::exposed)?.into_iter().flatten().collect(),
             stop_signal: self.stop_signal.clone(),
@@ -155,6 +172,44 @@ impl CreateOptions {
             log: self.logging.read()?,
             isolation: self.isolation.read()?,
         })
+    }
+
+    /// The streams of `-a`; output and errors without it, and input when that is kept open.
+    fn attached(&self) -> Result<Attach, Failure> {
+        if self.attach.is_empty() {
+            return Ok(Attach { stdin: self.interactive, stdout: true, stderr: true });
+        }
+        let mut attach = Attach::default();
+        for stream in &self.attach {
+            *match stream.to_lowercase().as_str() {
+                "stdin" => &mut attach.stdin,
+                "stdout" => &mut attach.stdout,
+                "stderr" => &mut attach.stderr,
+                _ => {
+                    return Err(invalid(format!(
+                        "invalid argument {stream:?} for \"-a, --attach\" flag: valid streams are STDIN, STDOUT and STDERR"
+                    )));
+                }
+            } = true;
+        }
+        Ok(attach)
+    }
+
+    /// Whether `-a` says what is attached to.
+    pub(crate) fn chooses_streams(&self) -> bool {
+        !self.attach.is_empty()
+    }
+
+    /// Those of files first, so that `-l` wins.
+    fn labels(&self) -> Result<Vec<(String, String)>, Failure> {
+        let mut all = Vec::new();
+        for path in &self.label_file {
+            let name = path.display().to_string();
+            let content = std::fs::read_to_string(path).map_err(io(format!("open {name}")))?;
+            all.extend(environment::label_file(&name, &content)?);
+        }
+        all.extend(each(&self.label, "-l, --label", environment::label)?);
+        Ok(all)
     }
 
     fn ports(&self) -> Result<Vec<PublishSpec>, Failure> {
@@ -197,13 +252,13 @@ pub(super) fn named<T>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cli, Command};
+    use super::super::{Cli, Command, ContainerVerb};
     use super::*;
     use clap::Parser;
 
     fn request(arguments: &[&str]) -> Result<RunRequest, Failure> {
         let cli = Cli::try_parse_from([&["berth", "run"], arguments].concat()).unwrap();
-        let Command::Run(run) = cli.command else { panic!("not run") };
+        let Command::OnContainer(ContainerVerb::Run(run)) = cli.command else { panic!("not run") };
         run.create.request()
     }
 
@@ -282,6 +337,35 @@ mod tests {
         std::fs::write(&file, "A=file\n").unwrap();
         let request = request(&["-e", "A=line", "--env-file", file.to_str().unwrap(), "nginx"]).unwrap();
         assert_eq!(request.env, ["A=file", "A=line"]);
+    }
+
+    #[test]
+    fn streams_and_labels_are_chosen_as_in_docker() {
+        let attach = |arguments: &[&str]| request(arguments).map(|request| request.attach);
+        assert_eq!(attach(&["nginx"]).unwrap(), Attach { stdin: false, stdout: true, stderr: true });
+        assert_eq!(attach(&["-i", "nginx"]).unwrap(), Attach { stdin: true, stdout: true, stderr: true });
+        let chosen = attach(&["-a", "STDIN", "-a", "stderr", "nginx"]).unwrap();
+        assert_eq!(chosen, Attach { stdin: true, stdout: false, stderr: true });
+        let Err(Failure::Problem(problem)) = attach(&["-a", "what", "nginx"]) else { panic!("accepted") };
+        assert!(problem.message.ends_with("valid streams are STDIN, STDOUT and STDERR"), "{}", problem.message);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("labels");
+        std::fs::write(&file, "a=file\nb\n").unwrap();
+        let labels = request(&["-l", "a=line", "--label-file", file.to_str().unwrap(), "nginx"]).unwrap().labels;
+        assert_eq!(labels, [("a", "file"), ("b", ""), ("a", "line")].map(|(k, v)| (k.to_owned(), v.to_owned())));
+    }
+
+    #[test]
+    fn what_docker_refuses_by_itself_is_refused_in_its_words() {
+        for (arguments, said) in [
+            (&["--memory-swappiness", "101", "x"][..], "invalid value: 101. Valid memory swappiness range is 0-100"),
+            (&["--mac-address", "x", "x"], "x is not a valid mac address"),
+            (&["--network-alias", "a", "x"], "network-scoped aliases are only supported for user-defined networks"),
+            (&["--link", "a:b:c", "x"], "invalid argument \"a:b:c\" for \"--link\" flag: bad format for links: a:b:c"),
+        ] {
+            let Err(Failure::Problem(problem)) = request(arguments) else { panic!("accepted {arguments:?}") };
+            assert_eq!(problem.message, said);
+        }
     }
 
     #[test]

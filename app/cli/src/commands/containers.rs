@@ -1,15 +1,34 @@
 //! Verbs on containers that exist.
 
-use super::each;
-use crate::output::outln;
-use crate::{arguments::Timed, failure::Outcome};
+use super::{each, run, session};
+use crate::{
+    arguments::{Start, Timed},
+    failure::{Outcome, invalid},
+    output::outln,
+};
 use berth_api::{
     Client,
+    client::AttachOptions,
     container::{RemoveOptions, WaitFor},
 };
 
-pub(super) async fn start(client: &Client, names: &[String]) -> Outcome {
-    each(names, |name| async move { client.start_container(&name).await }).await
+pub(super) async fn start(client: &Client, options: &Start) -> Outcome {
+    let names = &options.names.names;
+    if !options.attach && !options.interactive {
+        return each(names, |name| async move { client.start_container(&name).await }).await;
+    }
+    let [name] = names.as_slice() else {
+        return Err(invalid("you cannot start and attach multiple containers at once"));
+    };
+    let details = client.inspect_container(name).await?;
+    let is = |field: &str| details["Config"][field] == true;
+    let id = details["Id"].as_str().unwrap_or(name);
+    let (stdin, tty) = (options.interactive && is("OpenStdin"), is("Tty"));
+    session::check(tty, stdin)?;
+    let how = AttachOptions { stdin, stdout: true, stderr: true, tty, detach_keys: options.detach_keys.clone() };
+    let until = if details["HostConfig"]["AutoRemove"] == true { WaitFor::Removed } else { WaitFor::NextExit };
+    let begin = async { Ok(client.start_container(id).await?) };
+    run::attended(client, id, &how, until, options.sig_proxy, begin).await
 }
 
 pub(super) async fn stop(client: &Client, options: &Timed) -> Outcome {

@@ -12,9 +12,9 @@ use berth_api::{Client, client::Removed};
 use futures_util::StreamExt;
 use std::{path::Path, pin::pin};
 
-pub(super) async fn pull(client: &Client, image: &str, quiet: bool) -> Outcome {
+pub(super) async fn pull(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Outcome {
     let mut shown = Pull::new(if quiet { To::Nowhere } else { To::Stdout });
-    let mut pull = pin!(client.pull(image)?);
+    let mut pull = pin!(client.pull(image, platform)?);
     while let Some(progress) = pull.next().await {
         shown.show(&progress?);
     }

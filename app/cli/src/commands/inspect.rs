@@ -1,15 +1,41 @@
-//! `inspect`: containers, images and volumes by name, in this order, as docker looks for them.
+//! `inspect`: containers, images, networks and volumes by name, in this order, as docker looks for them.
 
-use crate::failure::{Failure, Outcome, invalid, say};
-use crate::output::outln;
+use crate::{
+    arguments::Inspect,
+    failure::{Failure, Outcome, invalid, say},
+    output::outln,
+    render::template::Template,
+};
 use berth_api::{Client, Code, Error, Problem};
 use serde_json::Value;
 
-pub(super) async fn any(client: &Client, names: &[String]) -> Outcome {
+/// Docker's kinds of what can be inspected, in its order.
+const KINDS: [&str; 4] = ["container", "image", "network", "volume"];
+
+pub(super) async fn any(client: &Client, options: &Inspect) -> Outcome {
+    let kinds = match options.kind.as_deref() {
+        None | Some("") => KINDS.to_vec(),
+        Some(kind) if KINDS.contains(&kind) => vec![kind],
+        Some(kind) => {
+            return Err(invalid(format!("unknown type: {kind:?}: use container, image, network or volume")));
+        }
+    };
+    objects(client, &kinds, options).await
+}
+
+pub(super) async fn containers(client: &Client, options: &Inspect) -> Outcome {
+    objects(client, &KINDS[..1], options).await
+}
+
+async fn objects(client: &Client, kinds: &[&str], options: &Inspect) -> Outcome {
+    let template = match options.format.as_deref() {
+        None | Some("" | "json") => None,
+        Some(text) => Some(Template::parse(text)?),
+    };
     let mut found = Vec::new();
     let mut failed = false;
-    for name in names {
-        match one(client, name).await {
+    for name in &options.names {
+        match one(client, kinds, name, options.size).await {
             Ok(value) => found.push(value),
             Err(problem) => {
                 failed = true;
@@ -17,23 +43,33 @@ pub(super) async fn any(client: &Client, names: &[String]) -> Outcome {
             }
         }
     }
-    print(&found)?;
+    match (&template, &options.format) {
+        (Some(template), _) => {
+            for value in &found {
+                outln!("{}", template.render(value)?);
+            }
+        }
+        (None, Some(format)) if format == "json" => outln!("{}", Value::Array(found)),
+        (None, _) => print(&found)?,
+    }
     if failed { Err(Failure::Said(1)) } else { Ok(0) }
 }
 
-async fn one(client: &Client, name: &str) -> Result<Value, Problem> {
-    let not_found = |answer: Result<Value, Error>| match answer {
-        Err(error) if error.problem().code == Code::NotFound => Ok(None),
-        answer => answer.map(Some).map_err(|error| error.problem()),
-    };
-    if let Some(value) = not_found(client.inspect_container(name).await)? {
-        return Ok(value);
+async fn one(client: &Client, kinds: &[&str], name: &str, size: bool) -> Result<Value, Problem> {
+    for kind in kinds {
+        let answer = match *kind {
+            "container" => client.inspect_container_with(name, size).await,
+            "image" => client.inspect_image(name).await,
+            "network" => client.inspect_network(name).await,
+            _ => client.inspect_volume(name).await,
+        };
+        match answer.map_err(|error: Error| error.problem()) {
+            Err(problem) if problem.code == Code::NotFound => {}
+            answer => return answer,
+        }
     }
-    if let Some(value) = not_found(client.inspect_image(name).await)? {
-        return Ok(value);
-    }
-    not_found(client.inspect_volume(name).await)?
-        .ok_or_else(|| Problem::new(Code::NotFound, format!("No such object: {name}")))
+    let what = if let [kind] = kinds { kind } else { "object" };
+    Err(Problem::new(Code::NotFound, format!("No such {what}: {name}")))
 }
 
 /// The list as docker prints it, with four spaces.

@@ -22,8 +22,8 @@ mod versions;
 mod volumes;
 
 use crate::{
-    arguments::{Cli, Command, ContainerVerb, SystemVerb},
-    failure::{Failure, Outcome, say},
+    arguments::{Cli, Command, ContainerCommand, ContainerVerb, SystemVerb},
+    failure::{self, Failure, Outcome, say},
     output::outln,
 };
 use berth_api::{BerthHome, Client, Error, MachineState, Problem};
@@ -38,38 +38,21 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Down => machine::down(&client).await,
         Command::Status { json } => machine::status(&client, json).await,
         Command::Welcome => machine::welcome(&client).await,
-        Command::Logs(options) => logs::logs(&client, options).await,
         Command::Ports => machine::ports(&client).await,
-        Command::Run(options) => run::run(&client, options).await,
-        Command::Create(options) => run::create(&client, &options).await,
-        Command::Exec(options) => exec::exec(&client, options).await,
-        Command::Attach(options) => exec::attach(&client, &options).await,
-        Command::Ps(options) => listing::ps(&client, &options).await,
-        Command::Start(names) => containers::start(&client, &names.names).await,
-        Command::Stop(options) => containers::stop(&client, &options).await,
-        Command::Restart(options) => containers::restart(&client, &options).await,
-        Command::Kill { signal, names } => containers::kill(&client, &signal, &names.names).await,
-        Command::Pause(names) => change::pause(&client, &names.names).await,
-        Command::Unpause(names) => change::unpause(&client, &names.names).await,
-        Command::Update(options) => change::update(&client, &options).await,
-        Command::Rename { name, new_name } => Ok(client.rename_container(&name, &new_name).await.map(|()| 0)?),
-        Command::Stats(options) => stats::stats(&client, &options).await,
-        Command::Top(options) => stats::top(&client, &options).await,
+        Command::OnContainer(verb) => Box::pin(on_container(&client, verb)).await,
+        Command::Container(command) => match command {
+            ContainerCommand::Verb(verb) => Box::pin(on_container(&client, *verb)).await,
+            ContainerCommand::Ls(options) => listing::ps(&client, &options).await,
+            ContainerCommand::Inspect(options) => inspect::containers(&client, &options).await,
+            ContainerCommand::Prune { force, filter } => change::prune(&client, force, &filter).await,
+        },
         Command::Events(options) => events::events(&client, &options).await,
-        Command::Cp(options) => cp::cp(&client, &options).await,
-        Command::Diff { name } => files::diff(&client, &name).await,
-        Command::Export(options) => files::export(&client, &options).await,
-        Command::Commit(options) => files::commit(&client, options).await,
-        Command::Port(options) => system::port(&client, &options).await,
         Command::Info { format } => system::info(&client, format.as_deref()).await,
         Command::System(SystemVerb::Df { verbose, format }) => {
             disk_usage::df(&client, verbose, format.as_deref()).await
         }
-        Command::Container(ContainerVerb::Prune { force, filter }) => change::prune(&client, force, &filter).await,
-        Command::Wait(names) => containers::wait(&client, &names.names).await,
-        Command::Rm { force, volumes, names } => containers::rm(&client, force, volumes, &names.names).await,
-        Command::Inspect(names) => inspect::any(&client, &names.names).await,
-        Command::Pull { quiet, image } => images::pull(&client, &image, quiet).await,
+        Command::Inspect(options) => inspect::any(&client, &options).await,
+        Command::Pull { quiet, platform, image } => images::pull(&client, &image, platform.as_deref(), quiet).await,
         Command::Images(options) => listing::images(&client, &options).await,
         Command::Rmi { force, names } => images::rmi(&client, force, &names.names).await,
         Command::Tag { source, target } => Ok(client.tag_image(&source, &target).await.map(|()| 0)?),
@@ -81,6 +64,39 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             Ok(0)
         }
         Command::Version => versions::version(&client).await,
+    }
+}
+
+async fn on_container(client: &Client, verb: ContainerVerb) -> Outcome {
+    match verb {
+        ContainerVerb::Run(options) => run::run(client, options).await,
+        ContainerVerb::Create(options) => run::create(client, &options).await,
+        ContainerVerb::Exec(options) => exec::exec(client, options).await,
+        ContainerVerb::Attach(options) => exec::attach(client, &options).await,
+        ContainerVerb::Ps(options) => listing::ps(client, &options).await,
+        ContainerVerb::Start(options) => containers::start(client, &options).await,
+        ContainerVerb::Stop(options) => containers::stop(client, &options).await,
+        ContainerVerb::Restart(options) => containers::restart(client, &options).await,
+        ContainerVerb::Kill { signal, names } => containers::kill(client, &signal, &names.names).await,
+        ContainerVerb::Pause(names) => change::pause(client, &names.names).await,
+        ContainerVerb::Unpause(names) => change::unpause(client, &names.names).await,
+        ContainerVerb::Update(options) => change::update(client, &options).await,
+        ContainerVerb::Rename { name, new_name } => Ok(client.rename_container(&name, &new_name).await.map(|()| 0)?),
+        ContainerVerb::Stats(options) => stats::stats(client, &options).await,
+        ContainerVerb::Top(options) => stats::top(client, &options).await,
+        ContainerVerb::Cp(options) => cp::cp(client, &options).await,
+        ContainerVerb::Diff { name } => files::diff(client, &name).await,
+        ContainerVerb::Export(options) => files::export(client, &options).await,
+        ContainerVerb::Commit(options) => files::commit(client, options).await,
+        ContainerVerb::Port(options) => system::port(client, &options).await,
+        ContainerVerb::Logs(options) => logs::logs(client, options).await,
+        ContainerVerb::Wait(names) => containers::wait(client, &names.names).await,
+        ContainerVerb::Rm { link: true, .. } => {
+            Err(failure::invalid("links between containers are not supported: leave out --link"))
+        }
+        ContainerVerb::Rm { force, volumes, names, link: false } => {
+            containers::rm(client, force, volumes, &names.names).await
+        }
     }
 }
 

@@ -8,17 +8,22 @@ use crate::{
     arguments::{CreateOptions, Run},
     failure::{Failure, Outcome, invalid, io, say},
     output::outln,
-    render::progress::{Pull, To},
+    render::{
+        progress::{Pull, To},
+        text::inert,
+    },
     signals,
 };
 use berth_api::{
     Client, RunRequest,
-    client::AttachOptions,
+    client::{AttachOptions, Created},
     container::{RemoveOptions, WaitFor},
+    run::Attach,
 };
 use futures_util::StreamExt;
 use std::{
     fs::File,
+    future::Future,
     io::{ErrorKind, Write},
     path::Path,
     pin::pin,
@@ -31,45 +36,69 @@ pub(super) async fn create(client: &Client, options: &CreateOptions) -> Outcome 
 
 pub(super) async fn run(client: &Client, options: Run) -> Outcome {
     let mut request = options.create.request()?;
-    request.detached = options.detach;
-    let (tty, stdin) = (request.tty, request.interactive && !options.detach);
+    if options.detach {
+        if options.create.chooses_streams() {
+            return Err(invalid("conflicting options: cannot specify both --attach and --detach"));
+        }
+        request.attach = Attach::default();
+    }
+    let (tty, Attach { stdin, stdout, stderr }) = (request.tty, request.attach);
     session::check(tty, stdin)?;
     let id = prepare(client, &options.create, &request).await?;
-    if options.detach {
+    if !stdin && !stdout && !stderr {
         start(client, &id, &request).await?;
         outln!("{id}");
         return Ok(0);
     }
+    let how = AttachOptions { stdin, stdout, stderr, tty, detach_keys: options.detach_keys.clone() };
+    let until = if request.auto_remove { WaitFor::Removed } else { WaitFor::NextExit };
+    attended(client, &id, &how, until, options.sig_proxy, start(client, &id, &request)).await
+}
+
+/// Starts a container with this side's streams on it; gives its exit code.
+pub(super) async fn attended(
+    client: &Client,
+    id: &str,
+    how: &AttachOptions,
+    until: WaitFor,
+    sig_proxy: bool,
+    start: impl Future<Output = Result<(), Failure>>,
+) -> Outcome {
     // Until here a signal ends this command; from here on it is the container's.
     let mut signals = signals::arriving();
     // Output and end are waited for before the start: neither can be missed.
-    let how = AttachOptions { stdin, stdout: true, stderr: true, tty, detach_keys: options.detach_keys.clone() };
-    let attached = client.attach(&id, &how).await?;
-    let until = if request.auto_remove { WaitFor::Removed } else { WaitFor::NextExit };
-    let waiting = client.wait_container(&id, until).await?;
-    start(client, &id, &request).await?;
+    let attached = client.attach(id, how).await?;
+    let waiting = client.wait_container(id, until).await?;
+    start.await?;
+    if !how.stdout && !how.stderr {
+        // Docker's way: what is typed goes in, and whoever typed it gets the container's id for later.
+        outln!("{id}");
+        session::send(attached).await;
+        return Ok(0);
+    }
     let work = async {
-        let end = session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
-        exec::ended(client, &id, waiting, end).await
+        let end = session::converse(client, Peer::Container(id.to_owned()), attached, how.stdin, how.tty).await?;
+        exec::ended(client, id, waiting, end).await
     };
-    if options.sig_proxy && !tty { session::passing_signals(client, &id, &mut signals, work).await } else { work.await }
+    if sig_proxy && !how.tty { session::passing_signals(client, id, &mut signals, work).await } else { work.await }
 }
 
 /// A container that is created; its image is pulled as asked, and its id is in the file that was asked for.
 async fn prepare(client: &Client, options: &CreateOptions, request: &RunRequest) -> Result<String, Failure> {
     let file = options.cidfile.as_deref().map(IdFile::reserve).transpose()?;
-    let id = make(client, options, request).await?;
+    let Created { id, warnings } = make(client, options, request).await?;
+    warnings.iter().for_each(|warning| eprintln!("WARNING: {}", inert(warning)));
     if let Some(file) = file {
         file.fill(&id)?;
     }
     Ok(id)
 }
 
-async fn make(client: &Client, options: &CreateOptions, request: &RunRequest) -> Result<String, Failure> {
+async fn make(client: &Client, options: &CreateOptions, request: &RunRequest) -> Result<Created, Failure> {
     let to = if options.quiet { To::Nowhere } else { To::Stderr };
     let mut shown = Pull::new(to);
     if options.pull == "always" {
-        let mut pull = pin!(client.pull(&request.image)?);
+        let mut pull = pin!(client.pull(&request.image, request.platform.as_deref())?);
         while let Some(progress) = pull.next().await {
             shown.show(&progress?);
         }

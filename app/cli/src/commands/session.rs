@@ -12,7 +12,7 @@ use berth_api::{
 };
 use futures_util::StreamExt;
 use std::{convert::Infallible, future::Future, io::Write, time::Duration};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Read from standard input at once, bytes.
 const CHUNK: usize = 16 << 10;
@@ -75,16 +75,7 @@ pub(super) async fn converse(
     let Attached { output, mut input } = attached;
     let typing = async {
         if stdin {
-            let mut typed = tokio::io::stdin();
-            let mut buffer = vec![0; CHUNK];
-            loop {
-                let length = typed.read(&mut buffer).await.unwrap_or(0);
-                // Who reads no more is about to end, and the output tells how.
-                if length == 0 || input.write_all(&buffer[..length]).await.is_err() || input.flush().await.is_err() {
-                    break;
-                }
-            }
-            input.shutdown().await.ok();
+            type_in(&mut input).await;
         }
         // Dropping it would end the connection.
         std::future::pending::<Infallible>().await
@@ -104,6 +95,25 @@ pub(super) async fn converse(
         never = typing => match never {},
         never = sizes => match never {},
     }
+}
+
+/// Sends standard input to its end, to one whose output nobody wants.
+pub(super) async fn send(attached: Attached) {
+    let mut input = attached.input;
+    type_in(&mut input).await;
+}
+
+/// Who reads no more is about to end, and its output tells how.
+async fn type_in(input: &mut (impl AsyncWrite + Unpin)) {
+    let mut typed = tokio::io::stdin();
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let length = typed.read(&mut buffer).await.unwrap_or(0);
+        if length == 0 || input.write_all(&buffer[..length]).await.is_err() || input.flush().await.is_err() {
+            break;
+        }
+    }
+    input.shutdown().await.ok();
 }
 
 async fn follow_size(client: &Client, peer: &Peer) {

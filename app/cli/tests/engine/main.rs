@@ -76,7 +76,8 @@ async fn a_run_in_the_foreground_pulls_attaches_starts_and_ends_with_the_contain
     let (code, out, err) = berth.run(&["run", "nginx", "-x"]).await;
     assert_eq!((code, out.as_str()), (7, "out\n"), "{err}");
     let expected = "Unable to find image 'nginx' locally\nlatest: Pulling from library/nginx\naaa: Downloading\n\
-                    aaa: Pull complete\nStatus: Downloaded newer image for nginx:latest\nerr\n";
+                    aaa: Pull complete\nStatus: Downloaded newer image for nginx:latest\n\
+                    WARNING: this is discarded [2J\nerr\n";
     assert_eq!(err, expected);
     let verbs: Vec<_> =
         berth.engine.heard().iter().map(|line| line.split(['?', ' ']).nth(1).unwrap().replace(ID, "ID")).collect();
@@ -103,7 +104,39 @@ async fn an_end_that_is_known_long_after_the_output_is_no_detaching() {
 async fn in_the_background_only_the_id_is_printed() {
     let berth = Berth::with(Engine::new(None));
     let (code, out, err) = berth.run(&["run", "-d", "nginx"]).await;
-    assert_eq!((code, out, err), (0, format!("{ID}\n"), String::new()));
+    assert_eq!((code, out, err), (0, format!("{ID}\n"), "WARNING: this is discarded [2J\n".to_owned()));
+    let (code, _, err) = berth.run(&["run", "-d", "-a", "stdout", "nginx"]).await;
+    assert_eq!(code, 125);
+    assert_eq!(err, "berth: conflicting options: cannot specify both --attach and --detach\n");
+}
+
+#[tokio::test]
+async fn a_container_is_started_with_or_without_its_output() {
+    let berth = Berth::with(Engine::new(Some(7)));
+    assert_eq!(berth.run(&["start", "web", "db"]).await, (0, "web\ndb\n".into(), String::new()));
+    assert_eq!(berth.run(&["container", "start", "-a", "web"]).await, (7, "out\n".into(), "err\n".into()));
+    let (code, _, err) = berth.run(&["start", "-a", "web", "db"]).await;
+    assert_eq!((code, err.as_str()), (1, "berth: you cannot start and attach multiple containers at once\n"));
+}
+
+#[tokio::test]
+async fn who_attaches_to_the_input_alone_gets_the_id_and_waits_for_nothing() {
+    let berth = Berth::with(Engine::new(None));
+    let (code, out, _) = berth.run(&["run", "-i", "-a", "stdin", "nginx"]).await;
+    assert_eq!((code, out), (0, format!("{ID}\n")));
+    let attach = berth.engine.heard().into_iter().find(|line| line.contains("/attach")).unwrap();
+    assert!(attach.ends_with("?stream=1&stdin=1"), "{attach}");
+}
+
+#[tokio::test]
+async fn what_is_inspected_is_json_or_what_a_template_says() {
+    let berth = Berth::with(Engine::new(None));
+    assert_eq!(berth.run(&["inspect", "-f", "{{.State.Status}}", "web"]).await.1, "running\n");
+    assert_eq!(berth.run(&["container", "inspect", "-sf", "{{.State.Running}}", "web"]).await.1, "true\n");
+    assert!(berth.engine.heard().iter().any(|line| line.ends_with("/containers/web/json?size=1")));
+    let (code, out, err) = berth.run(&["inspect", "--type", "volume", "web"]).await;
+    assert_eq!((code, out.as_str(), err.as_str()), (1, "[]\n", "berth: No such volume: web\n"));
+    assert_eq!(berth.run(&["inspect", "--type", "what", "web"]).await.0, 1);
 }
 
 #[tokio::test]
@@ -114,6 +147,7 @@ async fn a_taken_port_fails_the_run_with_what_to_do_and_leaves_no_rm_container()
     let (code, _, err) = berth.run(&["run", "--rm", "-p", "8080:80", "nginx"]).await;
     assert_eq!(code, 125);
     let mut lines = err.lines();
+    assert_eq!(lines.next(), Some("WARNING: this is discarded [2J"));
     assert_eq!(lines.next(), Some("berth: Bind for 127.0.0.1:8080 failed: port is already allocated"));
     assert!(lines.next().unwrap().starts_with("hint: "));
     assert!(berth.engine.heard().iter().any(|line| line.starts_with("DELETE ")));

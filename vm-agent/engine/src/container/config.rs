@@ -151,6 +151,8 @@ pub struct HostConfig {
     pub device_cgroup_rules: Vec<String>,
     /// Containers whose volumes this one gets too: `name-or-id[:ro|rw]`.
     pub volumes_from: Vec<String>,
+    /// Data in the specification, for whoever reads it; it changes nothing here.
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A device of the machine in a container.

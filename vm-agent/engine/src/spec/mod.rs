@@ -134,6 +134,9 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
         "mounts": mounts::of(definition, at, options.writable_cgroups)?,
         "linux": linux,
     });
+    if !host.annotations.is_empty() {
+        spec["annotations"] = json!(host.annotations);
+    }
     if host.uts_mode != "host" {
         spec["hostname"] = json!(at.hostname);
         if !config.domainname.is_empty() {

@@ -56,6 +56,12 @@ impl Isolation {
         host.group_add = some(&self.group_add);
         host.storage_opt = some(&self.storage_opt).map(|all| all.into_iter().collect());
         host.links = some(&self.links);
+        host.annotations = some(&self.annotations).map(|all| all.into_iter().collect());
+        host.runtime.clone_from(&self.runtime);
+        host.volume_driver.clone_from(&self.volume_driver);
+        host.memory_swappiness = self.memory_swappiness;
+        host.oom_kill_disable = self.oom_kill_disable.then_some(true);
+        host.device_requests = some(&self.gpus).map(|all| all.into_iter().map(Into::into).collect());
     }
 }
 

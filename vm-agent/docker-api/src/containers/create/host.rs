@@ -64,6 +64,7 @@ pub(in crate::containers) struct HostIn {
     devices: Option<Vec<DeviceIn>>,
     device_cgroup_rules: Option<Vec<String>>,
     volumes_from: Option<Vec<String>>,
+    annotations: Option<BTreeMap<String, String>>,
 
     pub(super) links: Option<Vec<IgnoredAny>>,
     pub(super) device_requests: Option<Vec<DeviceRequestIn>>,
@@ -176,7 +177,17 @@ pub(super) fn read(mut asked: HostIn, network_mode: NetworkMode) -> Reply<HostCo
         devices: asked.devices.unwrap_or_default().into_iter().map(DeviceMapping::from).collect(),
         device_cgroup_rules: asked.device_cgroup_rules.unwrap_or_default(),
         volumes_from: asked.volumes_from.unwrap_or_default(),
+        annotations: annotations(asked.annotations.unwrap_or_default())?,
     })
+}
+
+fn annotations(asked: BTreeMap<String, String>) -> Reply<BTreeMap<String, String>> {
+    if asked.contains_key("") {
+        return Err(ApiError::bad_request(
+            "invalid Annotation: the empty string is not permitted as an annotation key",
+        ));
+    }
+    Ok(asked)
 }
 
 fn port_bindings(asked: BTreeMap<String, Option<Vec<BindingIn>>>) -> Reply<BTreeMap<ContainerPort, Vec<PortBinding>>> {

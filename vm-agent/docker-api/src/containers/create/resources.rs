@@ -27,12 +27,15 @@ pub(super) struct RateIn {
 /// The limits of a host configuration. No limit on processes counts as none given.
 ///
 /// # Errors
-/// An amount below zero.
+/// An amount below zero; real-time scheduling, which control groups version 2 do not share out (docker's words).
 pub(super) fn read(asked: &mut HostIn) -> Reply<Resources> {
     let rates = |devices: &mut Option<Vec<RateIn>>| {
         let devices = devices.take().unwrap_or_default().into_iter();
         devices.map(|RateIn { path, rate }| ThrottleDevice { path, rate }).collect()
     };
+    if [asked.cpu_realtime_period, asked.cpu_realtime_runtime].into_iter().flatten().any(|micros| micros != 0) {
+        return Err(ApiError::bad_request("kernel does not support CPU real-time scheduler"));
+    }
     let weights = asked.blkio_weight_device.take().unwrap_or_default().into_iter();
     Ok(Resources {
         memory: amount("Memory", asked.memory)?,

@@ -108,7 +108,7 @@ fn limits_and_options_reach_the_engine() {
     assert_eq!(
         warnings,
         [
-            "Your kernel does not support MemorySwappiness. MemorySwappiness discarded.",
+            "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.",
             "Your kernel does not support OomKillDisable. OomKillDisable discarded."
         ]
     );
@@ -151,6 +151,11 @@ fn what_makes_no_sense_is_refused_with_one_sentence() {
             host(json!({ "Mounts": [{ "Type": "bind", "Source": "/proc", "Target": "/p", "ReadOnly": true,
                 "BindOptions": { "ReadOnlyNonRecursive": true, "ReadOnlyForceRecursive": true } }] })),
             "invalid mount config for type \"bind\": mount options conflict: ReadOnlyNonRecursive && ReadOnlyForceRecursive",
+        ),
+        (host(json!({ "CpuRealtimePeriod": 5 })), "kernel does not support CPU real-time scheduler"),
+        (
+            host(json!({ "Annotations": { "": "x" } })),
+            "invalid Annotation: the empty string is not permitted as an annotation key",
         ),
         (host(json!({ "Runtime": "nvidia" })), "unknown or invalid runtime name: nvidia"),
         (

@@ -45,16 +45,17 @@ pub(super) fn check(host: &HostIn) -> Reply<Vec<String>> {
         let name = host.runtime.as_deref().unwrap_or_default();
         return Err(ApiError::bad_request(format!("unknown or invalid runtime name: {name}")));
     }
+    // Docker's own words: control groups version 2 have no such switches.
     Ok([
-        ("MemorySwappiness", host.memory_swappiness.is_some_and(|value| value != -1)),
-        ("OomKillDisable", host.oom_kill_disable == Some(true)),
-        ("CpuRealtimePeriod", host.cpu_realtime_period.is_some_and(|value| value != 0)),
-        ("CpuRealtimeRuntime", host.cpu_realtime_runtime.is_some_and(|value| value != 0)),
+        (
+            "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. Memory swappiness discarded.",
+            host.memory_swappiness.is_some_and(|value| value != -1),
+        ),
+        ("Your kernel does not support OomKillDisable. OomKillDisable discarded.", host.oom_kill_disable == Some(true)),
     ]
     .into_iter()
     .filter(|(_, given)| *given)
-    // Docker's own words: control groups version 2 have no such switches.
-    .map(|(option, _)| format!("Your kernel does not support {option}. {option} discarded."))
+    .map(|(warning, _)| warning.to_owned())
     .collect())
 }
 

@@ -63,6 +63,8 @@ pub(super) struct HostOut {
     readonly_paths: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     init: Option<bool>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Serialize)]
@@ -187,6 +189,7 @@ impl From<HostConfig> for HostOut {
             masked_paths: host.masked_paths,
             readonly_paths: host.readonly_paths,
             init: host.init,
+            annotations: host.annotations,
         }
     }
 }
