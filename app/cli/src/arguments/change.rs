@@ -51,18 +51,15 @@ pub(crate) enum ContainerCommand {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cli, Command, ContainerVerb};
+    use super::super::{Cli, ContainerVerb, tests::verb};
     use super::*;
     use clap::Parser;
 
     #[test]
     fn amounts_are_read_as_those_of_run() {
         let parsed = |arguments: &[&str]| {
-            let Command::OnContainer(ContainerVerb::Update(update)) =
-                Cli::try_parse_from([&["berth", "update"], arguments].concat()).unwrap().command
-            else {
-                panic!("not update")
-            };
+            let parsed = Cli::try_parse_from([&["berth", "update"], arguments].concat()).unwrap();
+            let ContainerVerb::Update(update) = verb(parsed) else { panic!("not update") };
             update.changes()
         };
         let update = parsed(&["--cpus", "1.5", "-m", "64m", "--memory-swap", "-1", "--pids-limit", "-1", "x"]).unwrap();

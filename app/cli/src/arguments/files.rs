@@ -51,7 +51,7 @@ pub(crate) struct Commit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cli, Command, ContainerVerb};
+    use super::super::{Cli, ContainerVerb, tests::verb};
     use clap::Parser;
 
     #[test]
@@ -62,7 +62,7 @@ mod tests {
             (&["--quiet=false", "a", "web:/"], Some(false), "a"),
         ] {
             let parsed = Cli::try_parse_from([&["berth", "cp"], arguments].concat()).unwrap();
-            let Command::OnContainer(ContainerVerb::Cp(cp)) = parsed.command else { panic!("not cp") };
+            let ContainerVerb::Cp(cp) = verb(parsed) else { panic!("not cp") };
             assert_eq!((cp.quiet, cp.source.as_str()), (quiet, source), "{arguments:?}");
         }
     }
@@ -73,7 +73,7 @@ mod tests {
             [(&["web"][..], true), (&["-p", "web", "app:1"], true), (&["--pause=false", "web"], false)]
         {
             let parsed = Cli::try_parse_from([&["berth", "commit"], arguments].concat()).unwrap();
-            let Command::OnContainer(ContainerVerb::Commit(commit)) = parsed.command else { panic!("not commit") };
+            let ContainerVerb::Commit(commit) = verb(parsed) else { panic!("not commit") };
             assert_eq!((commit.pause, commit.name.as_str()), (pause, "web"), "{arguments:?}");
         }
     }

@@ -45,7 +45,7 @@ pub(crate) enum Command {
     /// Show published ports
     Ports,
     #[command(flatten)]
-    OnContainer(ContainerVerb),
+    OnContainer(Box<ContainerVerb>),
     /// Show what happens to containers, images, volumes and networks, until interrupted
     Events(Events),
     /// Show the engine and its machine
@@ -201,8 +201,9 @@ impl Command {
     /// Whether its own failures end with 125, since lower codes belong to the container.
     pub(crate) fn fails_with_125(&self) -> bool {
         match self {
-            Self::OnContainer(verb) => matches!(verb, ContainerVerb::Run(_)),
-            Self::Container(ContainerCommand::Verb(verb)) => matches!(**verb, ContainerVerb::Run(_)),
+            Self::OnContainer(verb) | Self::Container(ContainerCommand::Verb(verb)) => {
+                matches!(**verb, ContainerVerb::Run(_))
+            }
             _ => false,
         }
     }
@@ -300,6 +301,12 @@ mod tests {
     use super::*;
     use clap::CommandFactory;
 
+    /// What was typed about containers.
+    pub(super) fn verb(cli: Cli) -> ContainerVerb {
+        let Command::OnContainer(verb) = cli.command else { panic!("nothing about containers") };
+        *verb
+    }
+
     #[test]
     fn the_definition_is_sound() {
         Cli::command().debug_assert();
@@ -309,7 +316,7 @@ mod tests {
     fn options_behind_the_image_belong_to_the_container() {
         let cli =
             Cli::try_parse_from(["berth", "run", "--rm", "-p80", "busybox", "ls", "--rm", "-d", "--", "x"]).unwrap();
-        let Command::OnContainer(ContainerVerb::Run(run)) = cli.command else { panic!("not run") };
+        let ContainerVerb::Run(run) = verb(cli) else { panic!("not run") };
         assert!(run.create.rm && !run.detach);
         assert_eq!(run.create.image_and_command, ["busybox", "ls", "--rm", "-d", "--", "x"]);
         assert_eq!(run.create.publish, ["80"]);
@@ -318,7 +325,7 @@ mod tests {
     #[test]
     fn h_is_the_host_name_as_in_docker() {
         let cli = Cli::try_parse_from(["berth", "run", "-h", "web", "busybox"]).unwrap();
-        let Command::OnContainer(ContainerVerb::Run(run)) = cli.command else { panic!("not run") };
+        let ContainerVerb::Run(run) = verb(cli) else { panic!("not run") };
         assert_eq!(run.create.hostname.as_deref(), Some("web"));
     }
 }

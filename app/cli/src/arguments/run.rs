@@ -252,13 +252,13 @@ pub(super) fn named<T>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Cli, Command, ContainerVerb};
+    use super::super::{Cli, ContainerVerb, tests::verb};
     use super::*;
     use clap::Parser;
 
     fn request(arguments: &[&str]) -> Result<RunRequest, Failure> {
         let cli = Cli::try_parse_from([&["berth", "run"], arguments].concat()).unwrap();
-        let Command::OnContainer(ContainerVerb::Run(run)) = cli.command else { panic!("not run") };
+        let ContainerVerb::Run(run) = verb(cli) else { panic!("not run") };
         run.create.request()
     }
 

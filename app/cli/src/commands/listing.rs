@@ -68,7 +68,7 @@ fn row(container: ContainerSummary, whole: bool, now: SystemTime) -> Value {
     json!({
         "ID": if whole { row.id.as_str() } else { text::short_id(&row.id) },
         "Image": row.image,
-        "Command": if whole { format!("\"{command}\"") } else { text::command(&command) },
+        "Command": if whole { text::quoted(&command) } else { text::command(&command) },
         "CreatedAt": created.and_then(|at| at.format(fixed).ok()).unwrap_or_default(),
         "RunningFor": age::ago(row.created, now),
         "Status": row.status,
@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn the_table_is_dockers() {
         insta::assert_snapshot!(shown(TABLE), @r#"
-        CONTAINER ID   IMAGE     COMMAND                CREATED         STATUS         PORTS                                        NAMES
-        0123456789ab   nginx     "/docker-entrypoint…   2 minutes ago   Up 2 minutes   127.0.0.1:8080->80/tcp, [::1]:8080->80/tcp   web
+        CONTAINER ID   IMAGE     COMMAND                  CREATED         STATUS         PORTS                                        NAMES
+        0123456789ab   nginx     "/docker-entrypoint.…"   2 minutes ago   Up 2 minutes   127.0.0.1:8080->80/tcp, [::1]:8080->80/tcp   web
         "#);
     }
 

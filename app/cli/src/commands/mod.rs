@@ -39,13 +39,12 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Status { json } => machine::status(&client, json).await,
         Command::Welcome => machine::welcome(&client).await,
         Command::Ports => machine::ports(&client).await,
-        Command::OnContainer(verb) => Box::pin(on_container(&client, verb)).await,
-        Command::Container(command) => match command {
-            ContainerCommand::Verb(verb) => Box::pin(on_container(&client, *verb)).await,
-            ContainerCommand::Ls(options) => listing::ps(&client, &options).await,
-            ContainerCommand::Inspect(options) => inspect::containers(&client, &options).await,
-            ContainerCommand::Prune { force, filter } => change::prune(&client, force, &filter).await,
-        },
+        Command::OnContainer(verb) | Command::Container(ContainerCommand::Verb(verb)) => {
+            Box::pin(on_container(&client, *verb)).await
+        }
+        Command::Container(ContainerCommand::Ls(options)) => listing::ps(&client, &options).await,
+        Command::Container(ContainerCommand::Inspect(options)) => inspect::containers(&client, &options).await,
+        Command::Container(ContainerCommand::Prune { force, filter }) => change::prune(&client, force, &filter).await,
         Command::Events(options) => events::events(&client, &options).await,
         Command::Info { format } => system::info(&client, format.as_deref()).await,
         Command::System(SystemVerb::Df { verbose, format }) => {

@@ -5,10 +5,25 @@ pub(crate) fn inert(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\t' { ' ' } else { c }).collect()
 }
 
-/// A container's command as a list shows it: quoted, and as wide as docker's column.
+/// A container's command as a list shows it: cut as docker cuts it, and quoted then.
 pub(crate) fn command(words: &str) -> String {
     const WIDTH: usize = 20;
-    ellipsis(&format!("\"{words}\""), WIDTH)
+    quoted(&ellipsis(words, WIDTH))
+}
+
+/// A container's whole command as a list shows it, with Go's escapes.
+pub(crate) fn quoted(words: &str) -> String {
+    let mut out = String::from("\"");
+    for c in words.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => out.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out + "\""
 }
 
 /// At most `width` characters, the last of them `…` when some are left out.
@@ -36,8 +51,8 @@ mod tests {
 
     #[test]
     fn long_commands_are_cut_as_docker_does() {
-        assert_eq!(ellipsis("\"/docker-entrypoint.sh nginx\"", 20), "\"/docker-entrypoint…");
-        assert_eq!(ellipsis("\"sh\"", 20), "\"sh\"");
-        assert_eq!(command("/docker-entrypoint.sh nginx"), "\"/docker-entrypoint…");
+        assert_eq!(command("/docker-entrypoint.sh nginx"), "\"/docker-entrypoint.…\"");
+        assert_eq!(command("sh"), "\"sh\"");
+        assert_eq!(command("sh -c \"a\tb\u{1b}"), "\"sh -c \\\"a\\tb\\x1b\"");
     }
 }
