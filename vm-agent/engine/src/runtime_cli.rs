@@ -163,10 +163,13 @@ impl Runtime for RuntimeCli {
     ) -> Result<i32, StartError> {
         let mut command = self.command("monitor");
         command.arg("--bundle").arg(bundle);
-        if let Some(LogTarget { path, max_size, max_files, attributes }) = log {
+        if let Some(LogTarget { path, max_size, max_files, compress, attributes }) = log {
             command.arg("--log").arg(path).arg("--log-max-files").arg(max_files.to_string());
             if let Some(size) = max_size {
                 command.arg("--log-max-size").arg(size.to_string());
+            }
+            if *compress {
+                command.arg("--log-compress");
             }
             if !attributes.is_empty() {
                 command.arg("--log-attributes").arg(json!(attributes).to_string());

@@ -40,6 +40,7 @@ pub(crate) enum Verb {
     Features,
     Monitor { id: ContainerId, bundle: PathBuf, log: Option<LogOptions>, open_input: bool },
     MonitorExec { id: ContainerId, directory: PathBuf, open_input: bool },
+    CompressLog { file: PathBuf },
 }
 
 impl Invocation {
@@ -105,6 +106,10 @@ impl Invocation {
                 let open_input = arguments.flag("open-stdin");
                 (Verb::MonitorExec { id: arguments.id()?, directory, open_input }, error_log)
             }
+            "compress-log" => {
+                let missing = || Failure::other("compress-log needs the name of the log");
+                (Verb::CompressLog { file: arguments.positional.pop_front().ok_or_else(missing)?.into() }, error_log)
+            }
             other => return Err(Failure::other(format!("unknown command {other:?}; {USAGE}"))),
         };
         arguments.finish()?;
@@ -112,8 +117,7 @@ impl Invocation {
     }
 }
 
-const USAGE: &str =
-    "use one of: create, start, state, kill, delete, exec, pause, resume, update, features, monitor, monitor-exec";
+const USAGE: &str = "use one of: create, start, state, kill, delete, exec, pause, resume, update, features, monitor, monitor-exec, compress-log";
 
 /// Options that take a value; those of runc's that change nothing here are accepted and passed over.
 const VALUED: [&str; 11] = [
@@ -129,7 +133,8 @@ const VALUED: [&str; 11] = [
     "process",
     "resources",
 ];
-const FLAGS: [(&str, &str); 9] = [
+const FLAGS: [(&str, &str); 10] = [
+    ("--log-compress", "log-compress"),
     ("--all", "all"),
     ("-a", "all"),
     ("--force", "force"),
@@ -204,6 +209,7 @@ impl Arguments {
             file,
             max_size: self.parsed::<NonZeroU64>("log-max-size", "a number of bytes")?,
             max_files: self.parsed("log-max-files", "a number of files")?.unwrap_or(NonZeroU32::MIN),
+            compress: self.flag("log-compress"),
             attributes: attributes.map(|json| json.to_string()),
         })
     }
@@ -258,19 +264,26 @@ mod tests {
     fn the_log_of_monitor_is_the_containers() {
         let monitor = parse("--root /r monitor --bundle /b --log /l c1").unwrap();
         assert_eq!(monitor.error_log, None);
-        let log = LogOptions { file: "/l".into(), max_size: None, max_files: NonZeroU32::MIN, attributes: None };
+        let log = LogOptions {
+            file: "/l".into(),
+            max_size: None,
+            max_files: NonZeroU32::MIN,
+            compress: false,
+            attributes: None,
+        };
         let expected = |log| Verb::Monitor { id: "c1".parse().unwrap(), bundle: "/b".into(), log, open_input: false };
         assert_eq!(monitor.verb, expected(Some(log.clone())));
-        let rotated =
-            "monitor --bundle /b --log /l --log-max-size 10 --log-max-files 3 --log-attributes {\"a\":\"b\"} c1";
+        let rotated = "monitor --bundle /b --log /l --log-max-size 10 --log-max-files 3 --log-compress --log-attributes {\"a\":\"b\"} c1";
         let log = LogOptions {
             max_size: NonZeroU64::new(10),
             max_files: NonZeroU32::new(3).unwrap(),
+            compress: true,
             attributes: Some("{\"a\":\"b\"}".into()),
             ..log
         };
         assert_eq!(parse(rotated).unwrap().verb, expected(Some(log)));
         assert_eq!(parse("monitor --bundle /b c1").unwrap().verb, expected(None), "kept nowhere");
+        assert_eq!(parse("compress-log /l").unwrap().verb, Verb::CompressLog { file: "/l".into() });
     }
 
     #[test]

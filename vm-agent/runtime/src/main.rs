@@ -82,6 +82,7 @@ fn run(invocation: Invocation) -> Result<ExitCode, Failure> {
             own_executable::protect()?;
             return monitor::monitor(&store, &id, &bundle, log.as_ref(), open_input);
         }
+        Verb::CompressLog { file } => monitor::compress(&file)?,
         Verb::MonitorExec { id, directory, open_input } => {
             own_executable::protect()?;
             return monitor::monitor_exec(&store, &id, &directory, open_input);

@@ -43,11 +43,11 @@ impl Engine {
 
     /// Where and how the container's output is kept; `None` for nowhere.
     pub(super) fn log_target(&self, definition: &Definition, name: &str) -> Result<Option<LogTarget>> {
-        let Some(Rotation { max_size, max_files }) = log::rotation(&definition.host.log_config)? else {
+        let Some(Rotation { max_size, max_files, compress }) = log::rotation(&definition.host.log_config)? else {
             return Ok(None);
         };
         let attributes = log::attributes(definition, name)?;
         let path = self.inner.paths.log(&definition.id);
-        Ok(Some(LogTarget { path, max_size, max_files, attributes }))
+        Ok(Some(LogTarget { path, max_size, max_files, compress, attributes }))
     }
 }

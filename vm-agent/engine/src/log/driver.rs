@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::LazyLock};
 /// Docker's default, and what a container has that asks for none.
 pub(crate) const DEFAULT: &str = JSON_FILE;
 const JSON_FILE: &str = "json-file";
-/// The same files, which rotate unless told otherwise.
+/// The same files, which rotate and are compressed unless told otherwise.
 const LOCAL: &str = "local";
 const NONE: &str = "none";
 /// The drivers that keep something, as they are listed.
@@ -29,6 +29,8 @@ pub struct LogTarget {
     pub max_size: Option<u64>,
     /// How many files are kept, at least one.
     pub max_files: u32,
+    /// Finished ones are compressed.
+    pub compress: bool,
     /// What every entry carries.
     pub attributes: BTreeMap<String, String>,
 }
@@ -38,6 +40,7 @@ pub struct LogTarget {
 pub(crate) struct Rotation {
     pub(crate) max_size: Option<u64>,
     pub(crate) max_files: u32,
+    pub(crate) compress: bool,
 }
 
 /// Whether others may read the files too, as docker has it.
@@ -91,8 +94,8 @@ fn of_json_file(options: &BTreeMap<String, String>) -> Result<Rotation, String> 
     }
     let senseless = (max_files == 1 || max_size.is_none())
         .then_some("compress cannot be true when max-file is less than 2 or max-size is not set");
-    uncompressed(options, senseless)?;
-    Ok(Rotation { max_size, max_files: u32::try_from(max_files).unwrap_or(u32::MAX) })
+    let compress = compresses(options, false, senseless)?;
+    Ok(Rotation { max_size, max_files: u32::try_from(max_files).unwrap_or(u32::MAX), compress })
 }
 
 fn of_local(options: &BTreeMap<String, String>) -> Result<Rotation, String> {
@@ -106,10 +109,12 @@ fn of_local(options: &BTreeMap<String, String>) -> Result<Rotation, String> {
     if max_files < 0 {
         return Err("max-file must not be negative".to_owned());
     }
-    uncompressed(options, (max_files < 2).then_some("compression cannot be enabled when max file count is 1"))?;
+    let senseless = (max_files < 2).then_some("compression cannot be enabled when max file count is 1");
+    let compress = compresses(options, true, senseless)?;
     Ok(Rotation {
         max_size: max_size.unwrap_or(Ok(Some(LOCAL_SIZE)))?,
         max_files: u32::try_from(max_files.max(1)).unwrap_or(u32::MAX),
+        compress,
     })
 }
 
@@ -128,13 +133,14 @@ fn integer(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_| format!("strconv.Atoi: parsing {text:?}: invalid syntax"))
 }
 
-/// Refuses compression: in docker's words where it would be `senseless`, and else because no file is compressed here.
-fn uncompressed(options: &BTreeMap<String, String>, senseless: Option<&str>) -> Result<(), String> {
-    let text = options.get("compress").map_or("false", String::as_str);
-    match truth(text) {
-        Some(false) => Ok(()),
-        Some(true) => Err(senseless.unwrap_or("compress=true is not supported by Berth yet: leave it out").to_owned()),
-        None => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
+/// Whether finished files are compressed; refused where it would be `senseless`.
+fn compresses(options: &BTreeMap<String, String>, default: bool, senseless: Option<&str>) -> Result<bool, String> {
+    let asked = options
+        .get("compress")
+        .map(|text| truth(text).ok_or_else(|| format!("strconv.ParseBool: parsing {text:?}: invalid syntax")));
+    match (asked.unwrap_or(Ok(default))?, senseless) {
+        (true, Some(why)) => Err(why.to_owned()),
+        (compress, _) => Ok(compress),
     }
 }
 
@@ -150,18 +156,24 @@ mod tests {
     #[test]
     fn each_driver_has_dockers_defaults() {
         for (driver, options, expected) in [
-            ("json-file", &[][..], (None, 1)),
-            ("json-file", &[("max-size", "10m"), ("max-file", "3")], (Some(10_000_000), 3)),
+            ("json-file", &[][..], (None, 1, false)),
+            ("json-file", &[("max-size", "10m"), ("max-file", "3")], (Some(10_000_000), 3, false)),
+            ("json-file", &[("max-size", "10m"), ("max-file", "3"), ("compress", "true")], (Some(10_000_000), 3, true)),
             (
                 "json-file",
                 &[("max-size", "1.5kb"), ("mode", "non-blocking"), ("max-buffer-size", "4m")],
-                (Some(1500), 1),
+                (Some(1500), 1, false),
             ),
-            ("local", &[], (Some(20 << 20), 5)),
-            ("local", &[("max-size", "1k"), ("max-file", "2")], (Some(1000), 2)),
+            ("local", &[], (Some(20 << 20), 5, true)),
+            ("local", &[("max-file", "1"), ("compress", "false")], (Some(20 << 20), 1, false)),
+            ("local", &[("max-size", "1k"), ("max-file", "2")], (Some(1000), 2, true)),
         ] {
-            let (max_size, max_files) = expected;
-            assert_eq!(asked(driver, options).unwrap(), Some(Rotation { max_size, max_files }), "{driver} {options:?}");
+            let (max_size, max_files, compress) = expected;
+            assert_eq!(
+                asked(driver, options).unwrap(),
+                Some(Rotation { max_size, max_files, compress }),
+                "{driver} {options:?}"
+            );
         }
         assert_eq!(asked("none", &[("anything", "goes")]).unwrap(), None);
     }
@@ -196,11 +208,7 @@ mod tests {
                 &[("max-file", "1"), ("compress", "true")],
                 format!("{begun}compression cannot be enabled when max file count is 1"),
             ),
-            (
-                "local",
-                &[("compress", "true")],
-                format!("{begun}compress=true is not supported by Berth yet: leave it out"),
-            ),
+            ("local", &[("max-file", "1")], format!("{begun}compression cannot be enabled when max file count is 1")),
         ] {
             assert_eq!(asked(driver, options).unwrap_err().to_string(), expected);
         }

@@ -1,14 +1,21 @@
 //! The files of a log: the one that is written, `container.log`, and finished ones with numbers that go up,
-//! `container.log.7`. They are renamed and removed while they are read, but a number is given only once.
+//! `container.log.7`, or `container.log.7.gz` when they are compressed. They are renamed, compressed and removed while they are read, but a number is given only once.
 
+use flate2::read::GzDecoder;
+use rustix::fs::{Mode, OFlags};
 use std::{
     fs::{self, File},
-    io::{self, ErrorKind, Read},
+    io::{self, ErrorKind, Read, Write},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
 use super::tail;
+
+/// Behind the number in the name of a compressed file.
+const COMPRESSED: &str = ".gz";
+/// Unpacked at once, bytes.
+const BUFFER: usize = 128 << 10;
 
 /// All files of a log.
 #[derive(Clone, Debug)]
@@ -39,9 +46,8 @@ impl Files {
         let mut numbers = Vec::new();
         for entry in fs::read_dir(dir)? {
             let entry = entry?.file_name();
-            numbers.extend(
-                entry.to_str().and_then(|entry| entry.strip_prefix(name)?.strip_prefix('.')?.parse::<u64>().ok()),
-            );
+            let ending = entry.to_str().and_then(|entry| entry.strip_prefix(name)?.strip_prefix('.'));
+            numbers.extend(ending.and_then(|ending| ending.trim_end_matches(COMPRESSED).parse::<u64>().ok()));
         }
         numbers.sort_unstable();
         Ok(numbers)
@@ -50,7 +56,41 @@ impl Files {
     fn finished(&self, number: u64) -> io::Result<Option<Piece>> {
         let mut name = self.path.clone().into_os_string();
         name.push(format!(".{number}"));
-        Ok(opened(Path::new(&name))?.map(|file| Piece { number, file, finished: true }))
+        let file = match opened(Path::new(&name))? {
+            Some(plain) => Some(plain),
+            None => {
+                name.push(COMPRESSED);
+                opened(Path::new(&name))?.map(|file| self.unpacked(file)).transpose()?
+            }
+        };
+        Ok(file.map(|file| Piece { number, file, finished: true }))
+    }
+
+    /// What a compressed file holds, in one that has no name and goes when it is read. Damage ends it early.
+    fn unpacked(&self, compressed: File) -> io::Result<File> {
+        let dir = self.path.parent().unwrap_or(Path::new("/"));
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let mut plain = File::from(rustix::fs::open(dir, flags, Mode::RUSR | Mode::WUSR)?);
+        let mut decoder = GzDecoder::new(io::BufReader::with_capacity(BUFFER, compressed));
+        let mut chunk = vec![0; BUFFER];
+        loop {
+            match decoder.read(&mut chunk) {
+                Ok(0) => break,
+                Ok(read) => plain.write_all(&chunk[..read])?,
+                Err(e)
+                    if matches!(
+                        e.kind(),
+                        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::UnexpectedEof
+                    ) =>
+                {
+                    tracing::warn!("a compressed file of {} is damaged: {e}", self.path.display());
+                    break;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        io::Seek::rewind(&mut plain)?;
+        Ok(plain)
     }
 
     /// The file after `number`; `None` when there is none yet, which is so for a moment while one is finished.
@@ -218,7 +258,6 @@ impl Piece {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     struct Log(tempfile::TempDir);
 
@@ -240,6 +279,15 @@ mod tests {
 
         fn finish(&self, number: u64) {
             fs::rename(self.path(), self.0.path().join(format!("log.{number}"))).unwrap();
+        }
+
+        fn compress(&self, number: u64) {
+            let plain = self.0.path().join(format!("log.{number}"));
+            let compressed = File::create(self.0.path().join(format!("log.{number}.gz"))).unwrap();
+            let mut encoder = flate2::write::GzEncoder::new(compressed, flate2::Compression::fast());
+            encoder.write_all(&fs::read(&plain).unwrap()).unwrap();
+            encoder.finish().unwrap();
+            fs::remove_file(plain).unwrap();
         }
 
         fn remove(&self, number: u64) {
@@ -280,6 +328,32 @@ mod tests {
         log.finish(12);
         assert_eq!(log.tail(Some(3)), "d\ne\nf\n", "while the next file is not there yet");
         assert_eq!(log.tail(None), "a\nb\nc\nd\ne\nf\n");
+    }
+
+    #[test]
+    fn compressed_files_are_read_as_the_others() {
+        let log = Log::new();
+        for (number, text) in [(1, "a\nb\n"), (2, "c\nd\n"), (3, "e\n")] {
+            log.write(text);
+            log.finish(number);
+        }
+        log.write("f\n");
+        let mut follower = Source::open(&log.path(), None, true).unwrap();
+        let mut chunk = [0; 2];
+        assert_eq!((follower.read(&mut chunk).unwrap(), &chunk), (Step::Bytes(2), b"a\n"));
+        for number in [1, 2] {
+            log.compress(number);
+        }
+        assert_eq!(log.tail(None), "a\nb\nc\nd\ne\nf\n");
+        for (lines, expected) in [(1, "f\n"), (3, "d\ne\nf\n"), (5, "b\nc\nd\ne\nf\n")] {
+            assert_eq!(log.tail(Some(lines)), expected, "{lines}");
+        }
+        log.compress(3);
+        assert_eq!(rest(&mut follower), "b\nc\nd\ne\nf\n");
+        let path = log.0.path().join("log.2.gz");
+        let whole = fs::read(&path).unwrap();
+        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        assert!(log.tail(None).ends_with("e\nf\n"), "damage costs no more than its file");
     }
 
     #[test]

@@ -92,7 +92,13 @@ proptest! {
         // The file holds text only: what is no UTF-8 is replaced, piece by piece.
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("log");
-        let options = LogOptions { file: path.clone(), max_size: None, max_files: NonZeroU32::MIN, attributes: None };
+        let options = LogOptions {
+            file: path.clone(),
+            max_size: None,
+            max_files: NonZeroU32::MIN,
+            compress: false,
+            attributes: None,
+        };
         let mut log = Log::open(&options).unwrap();
         for piece in &pieces {
             log.append(Source::Output, piece, "2026-01-01T00:00:00Z");

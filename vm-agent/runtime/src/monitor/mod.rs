@@ -33,7 +33,7 @@ use crate::{
     init::Streams,
 };
 
-pub(crate) use self::log::LogOptions;
+pub(crate) use self::log::{LogOptions, compress};
 
 /// Creates container `id` from the bundle at `directory`, says on standard output how that went, and stays until the
 /// container has ended. Its output is kept in `log`; with `open_input` clients may write to its standard input.

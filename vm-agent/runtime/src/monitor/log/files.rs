@@ -1,5 +1,6 @@
 //! The files of a log: the one that is written, `container.log`, and finished ones with numbers that go up,
-//! `container.log.7`. A number is given once, so that who reads knows by it what comes next.
+//! `container.log.7`, or `container.log.7.gz` when they are compressed. A number is given once, so that who reads knows
+//! by it what comes next.
 
 use std::{
     collections::VecDeque,
@@ -10,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::LogOptions;
+use super::{LogOptions, compress};
 use crate::kernel::file::begin_writing;
 
 /// So many bytes together are sent on their way to the disk: a container's end waits for the last of its log, and a
@@ -32,6 +33,8 @@ pub(super) struct Files {
     max_finished: usize,
     /// Their numbers.
     finished: VecDeque<u64>,
+    /// Finished ones are compressed.
+    compress: bool,
 }
 
 impl Files {
@@ -49,6 +52,7 @@ impl Files {
             max_size: options.max_size.map_or(u64::MAX, Into::into),
             max_finished: usize::try_from(options.max_files.get() - 1).unwrap_or(usize::MAX),
             finished: finished(&path)?.into(),
+            compress: options.compress,
             path,
             file,
             length,
@@ -108,7 +112,12 @@ impl Files {
         while self.finished.len() > self.max_finished
             && let Some(oldest) = self.finished.pop_front()
         {
-            fs::remove_file(self.sibling(oldest)).or_else(missing_is_fine)?;
+            let plain = self.sibling(oldest);
+            fs::remove_file(&plain).or_else(missing_is_fine)?;
+            fs::remove_file(sibling(&plain, compress::ENDING)).or_else(missing_is_fine)?;
+        }
+        if self.compress && self.max_finished > 0 {
+            compress::begin(&self.path)?;
         }
         Ok(())
     }
@@ -122,27 +131,33 @@ impl Files {
     }
 
     fn sibling(&self, ending: impl std::fmt::Display) -> PathBuf {
-        let mut name = OsString::from(&self.path);
-        name.push(format!(".{ending}"));
-        name.into()
+        sibling(&self.path, ending)
     }
 }
 
-fn missing_is_fine(error: io::Error) -> io::Result<()> {
+pub(super) fn sibling(path: &Path, ending: impl std::fmt::Display) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(format!(".{ending}"));
+    name.into()
+}
+
+pub(super) fn missing_is_fine(error: io::Error) -> io::Result<()> {
     if error.kind() == ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }
 
 /// The numbers of the finished files, in order.
-fn finished(path: &Path) -> io::Result<Vec<u64>> {
+pub(super) fn finished(path: &Path) -> io::Result<Vec<u64>> {
     let (Some(directory), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
         return Ok(Vec::new());
     };
     let mut numbers = Vec::new();
     for entry in fs::read_dir(directory)? {
         let entry = entry?.file_name();
-        let number = entry.to_str().and_then(|entry| entry.strip_prefix(name)?.strip_prefix('.')?.parse::<u64>().ok());
-        numbers.extend(number);
+        let ending = entry.to_str().and_then(|entry| entry.strip_prefix(name)?.strip_prefix('.'));
+        numbers.extend(ending.and_then(|ending| ending.trim_end_matches(compress::SUFFIX).parse::<u64>().ok()));
     }
     numbers.sort_unstable();
+    // For a moment a file is there in both forms.
+    numbers.dedup();
     Ok(numbers)
 }

@@ -1,5 +1,6 @@
 //! The container's log in docker's json-file format: one JSON object per line.
 
+mod compress;
 mod escape;
 mod files;
 
@@ -9,6 +10,7 @@ use std::{
     path::PathBuf,
 };
 
+pub(crate) use self::compress::compress;
 use self::{escape::escape, files::Files};
 use crate::failure::{Context, Failure};
 
@@ -24,6 +26,8 @@ pub(crate) struct LogOptions {
     pub(crate) max_size: Option<NonZeroU64>,
     /// How many files there may be.
     pub(crate) max_files: NonZeroU32,
+    /// Finished files are compressed.
+    pub(crate) compress: bool,
     /// A JSON object that is `attrs` of every entry.
     pub(crate) attributes: Option<String>,
 }
@@ -116,7 +120,13 @@ mod tests {
     const TIME: &str = "2026-11-20T03:48:58.000000007Z";
 
     fn options(file: &Path) -> LogOptions {
-        LogOptions { file: file.to_owned(), max_size: None, max_files: NonZeroU32::MIN, attributes: None }
+        LogOptions {
+            file: file.to_owned(),
+            max_size: None,
+            max_files: NonZeroU32::MIN,
+            compress: false,
+            attributes: None,
+        }
     }
 
     fn open(file: &Path) -> Log {
@@ -188,6 +198,41 @@ mod tests {
         }
         let expected: Vec<_> = (200 - kept.len()..200).map(|number| format!("{number}\n")).collect();
         assert_eq!(kept, expected);
+    }
+
+    #[test]
+    fn compressed_files_hold_what_the_plain_ones_held_and_go_as_they_would() {
+        use std::io::Read;
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("container.log");
+        let size = NonZeroU64::new(1000);
+        let options = LogOptions { max_size: size, max_files: NonZeroU32::new(3).unwrap(), ..options(&file) };
+        let mut log = Log::open(&options).unwrap();
+        for next in 0..100 {
+            log.append(Source::Output, format!("{next}\n").as_bytes(), TIME);
+        }
+        log.finish().unwrap();
+        let plain = std::fs::read(place.path().join("container.log.6")).unwrap();
+        compress(&file).unwrap();
+        compress(&file).unwrap();
+        assert!(!place.path().join("container.log.6").exists());
+        let compressed = std::fs::read(place.path().join("container.log.6.gz")).unwrap();
+        assert!(compressed.len() < plain.len() / 2, "{}", compressed.len());
+        let mut unpacked = Vec::new();
+        flate2::read::GzDecoder::new(&compressed[..]).read_to_end(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain);
+        // As after a restart of the container.
+        let mut log = Log::open(&options).unwrap();
+        for next in 0..40 {
+            log.append(Source::Output, format!("{next}\n").as_bytes(), TIME);
+        }
+        log.finish().unwrap();
+        let mut names: Vec<_> = std::fs::read_dir(place.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["container.log", "container.log.8", "container.log.9"]);
     }
 
     #[test]
