@@ -1,4 +1,4 @@
-//! The command line: OCI's verbs with runc's options, `exec`, and the monitors.
+//! The command line: OCI's verbs with runc's options, `exec`, the monitors, and what an engine needs of user namespaces.
 
 use std::{
     ffi::OsString,
@@ -10,6 +10,7 @@ use std::{
 use crate::{
     container::{ContainerId, SignalNumber},
     failure::Failure,
+    init::IdMaps,
     monitor::LogOptions,
 };
 
@@ -37,6 +38,8 @@ pub(crate) enum Verb {
     Pause { id: ContainerId },
     Resume { id: ContainerId },
     Update { id: ContainerId, resources: PathBuf },
+    PinUsers { maps: IdMaps, users: PathBuf, network: PathBuf },
+    BindMapped { users: PathBuf, source: PathBuf, target: PathBuf },
     Features,
     Monitor { id: ContainerId, bundle: PathBuf, log: Option<LogOptions>, open_input: bool },
     MonitorExec { id: ContainerId, directory: PathBuf, open_input: bool },
@@ -93,6 +96,18 @@ impl Invocation {
                     file.ok_or_else(|| Failure::other("update needs --resources FILE (- is standard input)"))?;
                 (Verb::Update { id: arguments.id()?, resources: resources.into() }, error_log)
             }
+            "pin-users" => {
+                let maps = arguments.id_range()?;
+                let [users, network] =
+                    arguments.paths("pin-users needs USERS and NETWORK, the files to name them by")?;
+                (Verb::PinUsers { maps, users, network }, error_log)
+            }
+            "bind-mapped" => {
+                let missing = || Failure::other("bind-mapped needs --users FILE, which names a user namespace");
+                let users = arguments.value("users").ok_or_else(missing)?.into();
+                let [source, target] = arguments.paths("bind-mapped needs SOURCE and TARGET, two directories")?;
+                (Verb::BindMapped { users, source, target }, error_log)
+            }
             "features" => (Verb::Features, error_log),
             "monitor" => {
                 let log = error_log.map(|file| arguments.log(file)).transpose()?;
@@ -117,10 +132,11 @@ impl Invocation {
     }
 }
 
-const USAGE: &str = "use one of: create, start, state, kill, delete, exec, pause, resume, update, features, monitor, monitor-exec, compress-log";
+const USAGE: &str = "use one of: create, start, state, kill, delete, exec, pause, resume, update, features, monitor, \
+                     monitor-exec, compress-log, pin-users, bind-mapped";
 
 /// Options that take a value; those of runc's that change nothing here are accepted and passed over.
-const VALUED: [&str; 11] = [
+const VALUED: [&str; 13] = [
     "root",
     "log",
     "log-format",
@@ -132,6 +148,8 @@ const VALUED: [&str; 11] = [
     "console-socket",
     "process",
     "resources",
+    "ids",
+    "users",
 ];
 const FLAGS: [(&str, &str); 10] = [
     ("--log-compress", "log-compress"),
@@ -214,6 +232,22 @@ impl Arguments {
         })
     }
 
+    /// `--ids FIRST:COUNT`, the ids outside of those from 0 on.
+    fn id_range(&mut self) -> Result<IdMaps, Failure> {
+        let bad = || Failure::other("pin-users needs --ids FIRST:COUNT, a range of ids");
+        let value = self.value("ids").ok_or_else(bad)?;
+        let (first, count) = value.to_str().and_then(|text| text.split_once(':')).ok_or_else(bad)?;
+        IdMaps::from(first.parse().map_err(|_| bad())?, count.parse().map_err(|_| bad())?)
+    }
+
+    fn paths<const N: usize>(&mut self, missing: &str) -> Result<[PathBuf; N], Failure> {
+        let mut paths = [const { PathBuf::new() }; N];
+        for path in &mut paths {
+            *path = self.positional.pop_front().ok_or_else(|| Failure::other(missing))?.into();
+        }
+        Ok(paths)
+    }
+
     fn flag(&self, name: &str) -> bool {
         self.flags.contains(&name)
     }
@@ -287,6 +321,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_wanted_of_user_namespaces_is_named_by_files() {
+        let (users, network) = (PathBuf::from("/u"), PathBuf::from("/n"));
+        let pin = Verb::PinUsers { maps: IdMaps::from(524_288, 65_536).unwrap(), users: users.clone(), network };
+        assert_eq!(parse("pin-users --ids 524288:65536 /u /n").unwrap().verb, pin);
+        let bind = Verb::BindMapped { users, source: "/s".into(), target: "/t".into() };
+        assert_eq!(parse("bind-mapped --users /u /s /t").unwrap().verb, bind);
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for (line, expected) in [
             ("", "use one of"),
@@ -301,6 +344,13 @@ mod tests {
             ("monitor --bundle /b --log /l --log-attributes [] x", "--log-attributes is not a JSON object"),
             ("exec x", "needs --process"),
             ("update x", "update needs --resources FILE"),
+            ("pin-users /u /n", "needs --ids FIRST:COUNT"),
+            ("pin-users --ids 1 /u /n", "needs --ids FIRST:COUNT"),
+            ("pin-users --ids 4294967295:1 /u /n", "4294967295:1 is no range of ids"),
+            ("pin-users --ids 1:0 /u /n", "1:0 is no range of ids"),
+            ("pin-users --ids 1:1 /u", "needs USERS and NETWORK"),
+            ("bind-mapped /s /t", "needs --users FILE"),
+            ("bind-mapped --users /u /s /t /x", "unexpected argument \"/x\""),
         ] {
             let message = parse(line).unwrap_err().message;
             assert!(message.contains(expected), "{line}: {message}");

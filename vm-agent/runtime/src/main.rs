@@ -17,6 +17,7 @@ mod monitor;
 mod own_executable;
 mod seccomp;
 mod small_init;
+mod users;
 
 use std::{
     fs::{self, OpenOptions},
@@ -77,6 +78,8 @@ fn run(invocation: Invocation) -> Result<ExitCode, Failure> {
             let process = bundle::load_process(&process)?;
             return exec(&store, &id, &process, pid_file.as_deref(), console_socket.as_deref(), detach);
         }
+        Verb::PinUsers { maps, users, network } => users::pin(&maps, &users, &network)?,
+        Verb::BindMapped { users, source, target } => users::bind_mapped(&users, &source, &target)?,
         Verb::Features => print_json(&features::features())?,
         Verb::Monitor { id, bundle, log, open_input } => {
             own_executable::protect()?;

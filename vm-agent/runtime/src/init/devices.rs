@@ -17,12 +17,12 @@ use nix::{
 use oci_spec::runtime::{LinuxDevice, LinuxDeviceType, Mount};
 
 use super::{
-    options::Options,
+    options::{NOEXEC, NOSUID, Options},
     rooted::{RootDir, cleaned},
 };
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Reach, attach, clone_tree},
+    kernel::mount::{Attributes, Reach, attach, clone_tree, set_attributes},
 };
 
 /// The devices every container has (OCI runtime specification, "Default Devices"): path, major, minor.
@@ -151,6 +151,7 @@ impl Node {
         if !self.is(&source)? {
             return Err(Failure::other("the host's file is another device"));
         }
+        set_attributes(&source, Attributes::setting(NOSUID | NOEXEC), Reach::Mount).context("set attributes")?;
         attach(&source, root.make_file(&self.path).context("prepare the destination")?).context("attach")
     }
 

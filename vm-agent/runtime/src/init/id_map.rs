@@ -8,7 +8,7 @@ use nix::{
     sys::wait::waitpid,
     unistd::{Pid, pipe2, read},
 };
-use oci_spec::runtime::LinuxIdMapping;
+use oci_spec::runtime::{LinuxIdMapping, LinuxIdMappingBuilder};
 
 use super::sysctl::HostProc;
 use crate::{
@@ -41,6 +41,19 @@ impl IdMaps {
             (false, false) => Ok(Some(Self { users, groups })),
             _ => Err(Failure::other("uidMappings and gidMappings are given together or not at all")),
         }
+    }
+
+    /// `size` users and groups from 0 on, which outside are those from `first` on.
+    ///
+    /// # Errors
+    /// More than there are.
+    pub(crate) fn from(first: u32, size: u32) -> Result<Self, Failure> {
+        if size == 0 || first.checked_add(size).is_none() {
+            return Err(Failure::other(format!("{first}:{size} is no range of ids")));
+        }
+        let map = LinuxIdMappingBuilder::default().container_id(0_u32).host_id(first).size(size).build();
+        let maps = vec![map.map_err(|error| Failure::other(format!("map ids: {error}")))?];
+        Ok(Self { users: maps.clone(), groups: maps })
     }
 
     /// Gives them to the new user namespace of process `pid`.

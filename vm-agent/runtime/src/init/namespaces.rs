@@ -79,6 +79,12 @@ impl Namespaces {
         self.creates(kind) || self.joined.iter().any(|joined| joined.kind == kind)
     }
 
+    /// Whether it sees the host's cgroups from another user namespace.
+    pub(crate) fn has_the_hosts_cgroups(&self) -> bool {
+        let own = self.own_cgroup || self.separates(CloneFlags::CLONE_NEWCGROUP);
+        self.separates(CloneFlags::CLONE_NEWUSER) && !own
+    }
+
     /// The namespace of type `kind` that the container joins.
     pub(crate) fn joined(&self, kind: CloneFlags) -> Option<&OwnedFd> {
         self.joined.iter().find(|joined| joined.kind == kind).map(|joined| &joined.file)

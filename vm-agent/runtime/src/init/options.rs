@@ -9,9 +9,9 @@ use crate::{
 
 // linux/mount.h
 const RDONLY: u64 = READ_ONLY;
-const NOSUID: u64 = 0x2;
+pub(super) const NOSUID: u64 = 0x2;
 const NODEV: u64 = 0x4;
-const NOEXEC: u64 = 0x8;
+pub(super) const NOEXEC: u64 = 0x8;
 const ATIME: u64 = 0x70;
 const NOATIME: u64 = 0x10;
 const STRICTATIME: u64 = 0x20;

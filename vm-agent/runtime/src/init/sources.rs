@@ -16,6 +16,9 @@ use crate::{
     kernel::mount::{Attributes, Reach, clone_tree, map_ids, set_attributes},
 };
 
+/// Where the host has its cgroups.
+const CGROUPS: &str = "/sys/fs/cgroup";
+
 /// The root file system and the mounts of a bundle.
 pub(crate) struct Sources {
     /// A private copy of the mount at the root file system.
@@ -61,8 +64,15 @@ fn open_root(rootfs: &Path) -> Result<OwnedFd, Failure> {
 
 fn open(mount: &Mount, bundle: &Path, mapper: &mut Mapper<'_>) -> Result<Source, Failure> {
     let mut options = Options::parse(mount.options().as_deref().unwrap_or_default())?;
-    if options.bind.is_none() && mount.typ().as_deref() == Some("bind") {
-        options.bind = Some(Reach::Mount);
+    let mut source = mount.source().as_deref();
+    match mount.typ().as_deref() {
+        Some("bind") if options.bind.is_none() => options.bind = Some(Reach::Mount),
+        // A user namespace may mount cgroups only as a cgroup namespace of its own shows them: the host's are bound, as
+        // runc does.
+        Some("cgroup" | "cgroup2") if mapper.namespaces.has_the_hosts_cgroups() => {
+            (options.bind, source) = (Some(Reach::Tree), Some(Path::new(CGROUPS)));
+        }
+        _ => {}
     }
     let maps = IdMaps::of(mount.uid_mappings(), mount.gid_mappings())?;
     let mapped = options.id_mapped.or(maps.as_ref().map(|_| Reach::Mount));
@@ -72,8 +82,7 @@ fn open(mount: &Mount, bundle: &Path, mapper: &mut Mapper<'_>) -> Result<Source,
             None => Ok(Source { options, tree: None }),
         };
     };
-    let source = mount.source().as_ref().ok_or_else(|| Failure::other("a bind mount needs a source"))?;
-    let source = bundle.join(source);
+    let source = bundle.join(source.ok_or_else(|| Failure::other("a bind mount needs a source"))?);
     let tree = match clone_tree(AT_FDCWD, &source, reach) {
         Err(Errno::ENOENT) => {
             let source = source.display();
@@ -120,7 +129,11 @@ impl Mapper<'_> {
     }
 }
 
-fn map_to(tree: &OwnedFd, users: impl AsFd, reach: Reach) -> Result<(), Failure> {
+/// Has the detached mount `tree` show ids as the user namespace `users` maps them.
+///
+/// # Errors
+/// A file system that cannot do so.
+pub(crate) fn map_to(tree: &OwnedFd, users: impl AsFd, reach: Reach) -> Result<(), Failure> {
     match map_ids(tree, users, reach) {
         Err(Errno::EINVAL) => Err(Failure::other("its file system does not support id-mapped mounts")),
         result => result.context("mount_setattr"),

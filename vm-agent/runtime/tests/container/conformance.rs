@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use crate::fixture::Fixture;
 
 /// What the container says about itself.
-const FACTS: &str = "grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Umask|SigIgn|SigBlk)' /proc/self/status
+const FACTS: &str = "cat /proc/self/uid_map /proc/self/gid_map; ls -ln /bin/busybox /dev/zero
+    grep -E '^(Uid|Gid|Groups|Cap|NoNewPrivs|Seccomp|Umask|SigIgn|SigBlk)' /proc/self/status
     cut -d' ' -f5,6,8 /proc/self/mountinfo | sort
     cat /proc/self/limits /proc/self/oom_score_adj
     ls -l /dev | cut -c1-10,40-
@@ -79,6 +80,16 @@ fn a_bundle_made_by_runc_runs_as_under_crun() {
             spec["mounts"].as_array_mut().unwrap().push(json!({
                 "destination": "/scratch", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "noexec", "size=64k", "mode=700"]
             }));
+        },
+        |spec: &mut Value| {
+            spec["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
+            let maps = json!([
+                { "containerID": 0, "hostID": 100_000, "size": 1000 }, { "containerID": 1000, "hostID": 0, "size": 1 }
+            ]);
+            (spec["linux"]["uidMappings"], spec["linux"]["gidMappings"]) = (maps.clone(), maps);
+            let volume =
+                json!({ "destination": "/v", "type": "bind", "source": "/var/tmp", "options": ["bind", "idmap"] });
+            spec["mounts"].as_array_mut().unwrap().push(volume);
         },
     ] {
         let fixture = Fixture::new("").with(|ours| {

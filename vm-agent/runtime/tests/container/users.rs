@@ -86,6 +86,15 @@ fn what_cannot_be_id_mapped_is_named() {
     assert!(without.refused()["message"].as_str().unwrap().contains("needs linux.uidMappings"));
 }
 
+#[test]
+fn the_hosts_cgroups_are_bound_where_they_cannot_be_mounted() {
+    let without = mapped("grep -c ' /sys/fs/cgroup ' /proc/self/mountinfo; cat /proc/self/cgroup").with(|spec| {
+        spec["linux"]["namespaces"].as_array_mut().unwrap().retain(|entry| entry["type"] != "cgroup");
+    });
+    let ended = without.prepared_by("mount -t cgroup2 cgroup2 /sys/fs/cgroup").run();
+    assert!(ended.stdout.starts_with("1\n"), "{}{}", ended.stdout, ended.stderr);
+}
+
 /// A process in a user namespace and a network namespace that it owns.
 struct Holder(Child);
 
@@ -156,4 +165,36 @@ fn what_is_executed_beside_it_is_in_its_user_namespace() {
     assert_eq!(said.split_ascii_whitespace().collect::<Vec<_>>(), ["5", "0", "100000", "65536"]);
     fixture.succeed(&["kill", &fixture.id, "KILL"]);
     assert!(monitor.wait().unwrap().success());
+}
+
+#[test]
+fn namespaces_are_pinned_and_files_mapped_for_an_engine() {
+    let place = tempfile::tempdir_in("/var/tmp").unwrap();
+    for dir in ["data", "mapped"] {
+        fs::create_dir(place.path().join(dir)).unwrap();
+    }
+    fs::write(place.path().join("data/file"), "text").unwrap();
+    // In a mount namespace of its own, as everything here.
+    let script = r#"cd "$1"; "$0" pin-users --ids 524288:65536 users net || exit
+        "$0" bind-mapped --users users data mapped && stat -c %u data/file mapped/file
+        nsenter --user=users --net=net sh -c 'cat /proc/self/uid_map; ls /proc/sys/net/ipv4/ip_default_ttl; ip link'
+        "$0" pin-users --ids 524288:65536 other net; ls
+        "$0" bind-mapped --users users /proc mapped; "$0" bind-mapped --users users data absent"#;
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "--propagation", "private", "sh", "-c", script, env!("CARGO_BIN_EXE_berth-runtime")]);
+    let output = command.arg(place.path()).output().unwrap();
+    let (said, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let words: Vec<&str> = said.split_ascii_whitespace().collect();
+    assert_eq!(words[..6], ["0", "524288", "0", "524288", "65536", "/proc/sys/net/ipv4/ip_default_ttl"], "{complaint}");
+    assert!(said.contains("LOOPBACK"), "{said}");
+    assert!(said.ends_with("data\nmapped\nnet\nusers\n"), "what is half-made is left: {said}");
+    let complaints: Vec<&str> = complaint.lines().collect();
+    assert_eq!(
+        complaints,
+        [
+            "berth-runtime: create net: file exists",
+            "berth-runtime: map the ids of /proc: its file system does not support id-mapped mounts",
+            "berth-runtime: absent does not exist; make it first",
+        ]
+    );
 }
