@@ -59,6 +59,11 @@ impl Defaults {
         self.settings.no_new_privileges
     }
 
+    /// Whether a container has users of its own unless it asks for the machine's.
+    pub(crate) fn userns_remap(&self) -> bool {
+        !self.settings.userns_remap.is_empty()
+    }
+
     /// What becomes part of a container when it is made.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ mod timestamp;
 pub mod top;
 mod tree_size;
 mod truth;
+mod users;
 pub mod volume;
 
 pub use config::EngineConfig;

@@ -65,6 +65,16 @@ impl Paths {
         self.bundle(id).join("shm")
     }
 
+    /// The file that names a container's user namespace until its process is made.
+    pub(crate) fn users(&self, id: &str) -> PathBuf {
+        self.bundle(id).join("users")
+    }
+
+    /// Where the data is for a moment as a container's users have it.
+    pub(crate) fn mapped(&self, id: &str) -> PathBuf {
+        self.bundle(id).join("mapped")
+    }
+
     /// The named network namespaces.
     pub(crate) fn namespaces(&self) -> PathBuf {
         self.run.join("netns")

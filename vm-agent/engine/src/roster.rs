@@ -182,6 +182,7 @@ mod tests {
             network: Default::default(),
             publications: vec![],
             filled: false,
+            users: None,
             tuning: None,
         };
         Arc::new(Container::new(definition, live))

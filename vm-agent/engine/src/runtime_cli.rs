@@ -8,6 +8,7 @@ mod streams;
 use crate::{
     log::LogTarget,
     seam::{AttachRequest, Attached, ExitRecord, Liveness, Runtime, RuntimeError, StartError},
+    users,
 };
 use async_trait::async_trait;
 use serde::Deserialize;
@@ -154,6 +155,16 @@ fn start_error(kind: &str, message: String) -> StartError {
 
 #[async_trait]
 impl Runtime for RuntimeCli {
+    async fn pin_users(&self, first: u32, users: &Path, network: &Path) -> Result<(), RuntimeError> {
+        let ids = format!("{first}:{}", users::COUNT);
+        self.run("pin-users", &[OsStr::new("--ids"), ids.as_ref(), users.as_ref(), network.as_ref()]).await.map(drop)
+    }
+
+    async fn bind_mapped(&self, users: &Path, source: &Path, target: &Path) -> Result<(), RuntimeError> {
+        let words = [OsStr::new("--users"), users.as_ref(), source.as_ref(), target.as_ref()];
+        self.run("bind-mapped", &words).await.map(drop)
+    }
+
     async fn create(
         &self,
         id: &str,

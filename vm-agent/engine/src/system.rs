@@ -47,6 +47,8 @@ pub struct SystemInfo {
     pub seccomp_profile: String,
     /// No process gains privileges unless a container asks for it.
     pub no_new_privileges: bool,
+    /// Containers that do not say otherwise have users of their own.
+    pub userns_remap: bool,
     /// Sentences the user should see.
     pub warnings: Vec<String>,
 }

@@ -35,6 +35,13 @@ impl Snapshot {
         overlay::mount(self, target)
     }
 
+    /// The same directories, found below `to` instead of below `from`.
+    #[must_use]
+    pub fn moved(&self, from: &Path, to: &Path) -> Self {
+        let moved = |path: &PathBuf| path.strip_prefix(from).map_or_else(|_| path.clone(), |below| to.join(below));
+        Self { lower: self.lower.iter().map(moved).collect(), upper: moved(&self.upper), work: moved(&self.work) }
+    }
+
     /// The snapshot as a mount that no namespace has: it goes with the last descriptor of it. It must not be mounted
     /// elsewhere at the same time. Blocks.
     ///

@@ -1,6 +1,6 @@
 //! The default bridge and the containers on it.
 
-use crate::{AddressPool, Error, Subnet, link, namespace, ruleset};
+use crate::{AddressPool, Error, Origin, Subnet, link, namespace, ruleset};
 use rtnetlink::Handle;
 use std::{
     collections::BTreeSet,
@@ -125,28 +125,26 @@ impl BridgeNetwork {
         self.config.netns_dir.join(id)
     }
 
-    /// Makes a namespace with loopback only.
+    /// Leaves a namespace with loopback only.
     ///
     /// # Errors
     /// When the system refuses; nothing is left then.
-    pub async fn isolate(&self, id: &str) -> Result<PathBuf, Error> {
+    pub async fn isolate(&self, id: &str, origin: Origin) -> Result<PathBuf, Error> {
         interface_name(id)?;
         let path = self.namespace(id);
-        namespace::remove(&path)?;
-        namespace::create(path.clone(), None).await?;
+        namespace::create(path.clone(), origin, None).await?;
         Ok(path)
     }
 
-    /// Makes a namespace on the bridge. What an earlier attempt left under this id is replaced.
+    /// Puts a namespace on the bridge.
     ///
     /// # Errors
     /// When the system refuses or no address is left; nothing is left then.
-    pub async fn attach(&self, id: &str) -> Result<(PathBuf, Endpoint), Error> {
+    pub async fn attach(&self, id: &str, origin: Origin) -> Result<(PathBuf, Endpoint), Error> {
         let interface = interface_name(id)?;
         let bridge = *self.bridge.get_or_try_init(|| self.prepare()).await?;
         let path = self.namespace(id);
         link::remove(&self.handle, &interface).await?;
-        namespace::remove(&path)?;
 
         let claim = Claim::new(&self.pool)?;
         let endpoint = Endpoint {
@@ -162,7 +160,7 @@ impl BridgeNetwork {
             mac: endpoint.mac,
             endpoint: endpoint.clone(),
         };
-        if let Err(e) = namespace::create(path.clone(), Some(wiring)).await {
+        if let Err(e) = namespace::create(path.clone(), origin, Some(wiring)).await {
             link::remove(&self.handle, &interface).await?;
             return Err(e);
         }

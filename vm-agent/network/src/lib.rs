@@ -14,3 +14,4 @@ mod ruleset;
 pub use address::{AddressPool, Subnet};
 pub use bridge::{BridgeConfig, BridgeNetwork, Endpoint, MacAddress};
 pub use error::Error;
+pub use namespace::Origin;

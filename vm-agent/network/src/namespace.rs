@@ -3,7 +3,7 @@
 use crate::{Endpoint, Error, MacAddress, link};
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
-    sched::{CloneFlags, unshare},
+    sched::{CloneFlags, setns, unshare},
 };
 use rtnetlink::Handle;
 use std::{
@@ -14,6 +14,15 @@ use std::{
     thread,
 };
 use tokio::sync::oneshot;
+
+/// Where a namespace comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It is made. What an earlier attempt left is replaced.
+    New,
+    /// It is there under its name, made by somebody else.
+    There,
+}
 
 /// How a new namespace is wired to the outside.
 pub(crate) struct Wiring {
@@ -29,17 +38,20 @@ pub(crate) struct Wiring {
     pub(crate) endpoint: Endpoint,
 }
 
-/// Makes a namespace named by `path`, with loopback up and, when wired, the inner end of the pair configured.
+/// Prepares a namespace named by `path`, with loopback up and, when wired, the inner end of the pair configured.
 ///
 /// A thread does it, since a namespace is entered by a thread; it ends afterwards and leaves the named file. On failure
 /// the file is gone again.
-pub(crate) async fn create(path: PathBuf, wiring: Option<Wiring>) -> Result<(), Error> {
+pub(crate) async fn create(path: PathBuf, origin: Origin, wiring: Option<Wiring>) -> Result<(), Error> {
+    if origin == Origin::New {
+        remove(&path)?;
+    }
     let (answer, answered) = oneshot::channel();
     let named = path.clone();
     thread::Builder::new()
         .name("netns".to_owned())
         .spawn(move || {
-            let result = inside_new_namespace(&named, wiring);
+            let result = inside_namespace(&named, origin, wiring);
             if answer.send(result).is_err() {
                 // The caller was dropped: nobody will name this namespace again.
                 if let Err(e) = remove(&named) {
@@ -55,12 +67,16 @@ pub(crate) async fn create(path: PathBuf, wiring: Option<Wiring>) -> Result<(), 
     result
 }
 
-fn inside_new_namespace(path: &Path, wiring: Option<Wiring>) -> Result<(), Error> {
-    unshare(CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(Error::io("make the namespace", path))?;
-    File::create(path).map_err(Error::io("create", path))?;
-    mount(Some("/proc/thread-self/ns/net"), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
-        .map_err(io::Error::from)
-        .map_err(Error::io("name the namespace", path))?;
+fn inside_namespace(path: &Path, origin: Origin, wiring: Option<Wiring>) -> Result<(), Error> {
+    match origin {
+        Origin::New => make(path)?,
+        Origin::There => {
+            let namespace = File::open(path).map_err(Error::io("open", path))?;
+            setns(namespace, CloneFlags::CLONE_NEWNET)
+                .map_err(io::Error::from)
+                .map_err(Error::io("enter the namespace", path))?;
+        }
+    }
     // The bridge carries no IPv6 yet: without this the container would still get a link-local address and try it.
     // Loopback keeps ::1. A kernel without IPv6 has no such file.
     match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
@@ -84,6 +100,15 @@ fn inside_new_namespace(path: &Path, wiring: Option<Wiring>) -> Result<(), Error
         }
         Ok(())
     })
+}
+
+/// Moves this thread into a new namespace and names it.
+fn make(path: &Path) -> Result<(), Error> {
+    unshare(CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(Error::io("make the namespace", path))?;
+    File::create(path).map_err(Error::io("create", path))?;
+    mount(Some("/proc/thread-self/ns/net"), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .map_err(io::Error::from)
+        .map_err(Error::io("name the namespace", path))
 }
 
 /// Takes the name off a namespace; the kernel ends it when its last process is gone. One without a name is no error.

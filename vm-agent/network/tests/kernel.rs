@@ -1,7 +1,7 @@
 //! The bridge against the real kernel, in a network and mount namespace of the test's own. Needs root.
 #![allow(clippy::unwrap_used)]
 
-use berth_network::{BridgeConfig, BridgeNetwork};
+use berth_network::{BridgeConfig, BridgeNetwork, Origin};
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, setns, unshare},
@@ -66,7 +66,7 @@ fn interfaces() -> String {
 fn the_machine_reaches_a_server_in_a_container_and_not_the_other_way_round() {
     in_own_namespaces(|dir| async move {
         let network = network(&dir);
-        let (namespace, endpoint) = network.attach(A).await.unwrap();
+        let (namespace, endpoint) = network.attach(A, Origin::New).await.unwrap();
         assert_eq!(endpoint.address, Ipv4Addr::new(172, 17, 0, 2));
 
         let listener = inside(&namespace, || TcpListener::bind("0.0.0.0:80").unwrap());
@@ -87,15 +87,49 @@ fn the_machine_reaches_a_server_in_a_container_and_not_the_other_way_round() {
 fn containers_reach_each_other_and_their_own_loopback() {
     in_own_namespaces(|dir| async move {
         let network = network(&dir);
-        let (a, _) = network.attach(A).await.unwrap();
-        let (b, at_b) = network.attach(B).await.unwrap();
+        let (a, _) = network.attach(A, Origin::New).await.unwrap();
+        let (b, at_b) = network.attach(B, Origin::New).await.unwrap();
         let listener = inside(&b, || TcpListener::bind("0.0.0.0:7000").unwrap());
         assert!(inside(&a, move || connect((at_b.address, 7000)).is_ok()));
         assert!(inside(&b, || connect((Ipv4Addr::LOCALHOST, 7000)).is_ok()));
         drop(listener);
-        let lonely = network.isolate(&A.replace('a', "c")).await.unwrap();
+        let lonely = network.isolate(&A.replace('a', "c"), Origin::New).await.unwrap();
         assert!(inside(&lonely, || TcpListener::bind("127.0.0.1:0").is_ok()));
         assert!(!inside(&lonely, move || connect((at_b.address, 7000)).is_ok()));
+    });
+}
+
+#[test]
+fn a_namespace_of_another_user_namespace_is_put_on_the_bridge_as_it_is() {
+    in_own_namespaces(|dir| async move {
+        let network = network(&dir);
+        let place = network.namespace(A);
+        let theirs = {
+            let mut holder = Command::new("unshare").args(["--user", "--net", "sleep", "1000"]).spawn().unwrap();
+            let pid = holder.id();
+            let link = || fs::read_link(format!("/proc/{pid}/ns/net")).unwrap();
+            while link() == fs::read_link("/proc/thread-self/ns/net").unwrap() {
+                thread::sleep(Duration::from_millis(1));
+            }
+            File::create(&place).unwrap();
+            let flags = MsFlags::MS_BIND;
+            mount(Some(format!("/proc/{pid}/ns/net").as_str()), &place, None::<&str>, flags, None::<&str>).unwrap();
+            let theirs = link();
+            holder.kill().unwrap();
+            holder.wait().unwrap();
+            theirs
+        };
+        let (namespace, endpoint) = network.attach(A, Origin::There).await.unwrap();
+        assert_eq!(namespace, place);
+        let inner = inside(&namespace, || fs::read_link("/proc/thread-self/ns/net").unwrap());
+        assert_eq!(inner, theirs, "it is the one that was there");
+        let listener = inside(&namespace, || TcpListener::bind("0.0.0.0:80").unwrap());
+        connect((endpoint.address, 80)).unwrap();
+        drop(listener);
+        network.detach(A, Some(endpoint.address)).await.unwrap();
+        assert!(!namespace.exists());
+        let absent = network.attach(B, Origin::There).await.unwrap_err().to_string();
+        assert!(absent.contains(B) && !interfaces().contains("vb"), "{absent}");
     });
 }
 
@@ -103,12 +137,12 @@ fn containers_reach_each_other_and_their_own_loopback() {
 fn nothing_is_left_after_detach_and_an_address_is_given_again() {
     in_own_namespaces(|dir| async move {
         let network = network(&dir);
-        let (namespace, endpoint) = network.attach(A).await.unwrap();
+        let (namespace, endpoint) = network.attach(A, Origin::New).await.unwrap();
         network.detach(A, Some(endpoint.address)).await.unwrap();
         assert!(!namespace.exists());
         assert!(!interfaces().contains("vb"), "{}", interfaces());
         network.detach(A, Some(endpoint.address)).await.unwrap();
-        assert_eq!(network.attach(B).await.unwrap().1.address, endpoint.address);
+        assert_eq!(network.attach(B, Origin::New).await.unwrap().1.address, endpoint.address);
     });
 }
 
@@ -117,7 +151,7 @@ fn a_second_engine_takes_over_what_runs_and_sweeps_the_rest() {
     in_own_namespaces(|dir| async move {
         let (kept, stray) = {
             let first = network(&dir);
-            (first.attach(A).await.unwrap(), first.attach(B).await.unwrap())
+            (first.attach(A, Origin::New).await.unwrap(), first.attach(B, Origin::New).await.unwrap())
         };
         let second = network(&dir);
         second.claim(kept.1.address).unwrap();
@@ -125,7 +159,7 @@ fn a_second_engine_takes_over_what_runs_and_sweeps_the_rest() {
         assert!(kept.0.exists() && !stray.0.exists());
         let links = interfaces();
         assert!(links.contains("vbaaaaaaaaaaaa") && !links.contains("vbbbbbbbbbbbb"), "{links}");
-        let (_, again) = second.attach(B).await.unwrap();
+        let (_, again) = second.attach(B, Origin::New).await.unwrap();
         assert_eq!(again.address, stray.1.address);
     });
 }
@@ -136,7 +170,7 @@ fn a_failed_attach_leaves_no_namespace_and_no_interface() {
         let mut config = BridgeConfig::docker_like(dir.join("netns"));
         config.nft = "/nonexistent/nft".into();
         let network = BridgeNetwork::open(config).unwrap();
-        let error = network.attach(A).await.unwrap_err().to_string();
+        let error = network.attach(A, Origin::New).await.unwrap_err().to_string();
         assert!(error.contains("/nonexistent/nft"), "{error}");
         assert!(!interfaces().contains("vb"));
         assert_eq!(fs::read_dir(dir.join("netns")).unwrap().count(), 0);

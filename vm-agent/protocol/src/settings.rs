@@ -26,6 +26,8 @@ pub struct EngineSettings {
     pub no_new_privileges: bool,
     /// `builtin`, `unconfined`, or a profile: its path in the file, its text once the host has read it.
     pub seccomp_profile: String,
+    /// `default`: containers have users of their own, who are nobody on the machine.
+    pub userns_remap: String,
 }
 
 /// One of [`EngineSettings::default_ulimits`]; -1 is no limit.
@@ -58,6 +60,10 @@ impl EngineSettings {
             if !mode.is_empty() && !known.contains(&mode.as_str()) {
                 return Err(format!("{key} cannot be {mode:?}: use {:?} or {:?}", known[0], known[1]));
             }
+        }
+        if !matches!(settings.userns_remap.as_str(), "" | "default") {
+            let user = &settings.userns_remap;
+            return Err(format!("userns-remap cannot be {user:?}: use \"default\"; the engine chooses the ids"));
         }
         if !matches!(settings.seccomp_profile.as_str(), "" | "builtin" | "unconfined") {
             let opened = open(&settings.seccomp_profile);
@@ -110,10 +116,11 @@ mod tests {
             r#"{"log-driver": "local", "log-opts": {"max-size": "1m"}, "default-shm-size": "128M", "init": true,
                 "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 1024}},
                 "no-new-privileges": true, "seccomp-profile": "/p.json", "default-ipc-mode": "shareable",
-                "default-cgroupns-mode": "host"}"#,
+                "default-cgroupns-mode": "host", "userns-remap": "default"}"#,
         )
         .unwrap();
         assert_eq!((settings.default_shm_size, settings.init), (Some(128 << 20), true));
+        assert_eq!(settings.userns_remap, "default");
         assert_eq!((settings.default_ulimits["nofile"].hard, settings.seccomp_profile.as_str()), (64_000, "{}"));
         let wire = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<EngineSettings>(&wire).unwrap(), settings);
@@ -140,6 +147,7 @@ mod tests {
                 "{\"default-ipc-mode\": \"host\"}",
                 "default-ipc-mode cannot be \"host\": use \"private\" or \"shareable\"",
             ),
+            ("{\"userns-remap\": \"me:us\"}", "userns-remap cannot be \"me:us\": use \"default\""),
             ("{\"seccomp-profile\": \"/none\"}", "the seccomp-profile \"/none\" cannot be read: no such file"),
         ] {
             let said = read(json).unwrap_err();

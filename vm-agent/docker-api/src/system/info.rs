@@ -98,8 +98,9 @@ struct Commit {
 
 impl Info {
     fn new(info: SystemInfo, version: String, tasks: usize) -> Self {
-        let mut security_options =
-            vec![format!("name=seccomp,profile={}", info.seccomp_profile), "name=cgroupns".to_owned()];
+        let mut security_options = vec![format!("name=seccomp,profile={}", info.seccomp_profile)];
+        security_options.extend(info.userns_remap.then(|| "name=userns".to_owned()));
+        security_options.push("name=cgroupns".to_owned());
         if info.no_new_privileges {
             security_options.push("name=no-new-privileges".to_owned());
         }
@@ -212,8 +213,11 @@ mod tests {
             log_driver: "json-file".into(),
             seccomp_profile: "builtin".into(),
             no_new_privileges: false,
+            userns_remap: false,
             warnings: vec![],
         };
+        let remapping = Info::new(SystemInfo { userns_remap: true, ..info.clone() }, String::new(), 0);
+        assert_eq!(remapping.security_options, ["name=seccomp,profile=builtin", "name=userns", "name=cgroupns"]);
         let info = Info::new(info, "0.1.0".into(), 5);
         let text = serde_json::to_string(&info).unwrap();
         let read: bollard_stubs::models::SystemInfo = serde_json::from_str(&text).unwrap();

@@ -141,7 +141,7 @@ pub struct HostConfig {
     pub uts_mode: String,
     /// `private` (default) or `host`.
     pub cgroupns_mode: String,
-    /// Empty or `host`: the machine's own user namespace.
+    /// `host` (the machine's own user namespace), `auto` (one of its own) or empty, the engine's default.
     pub userns_mode: String,
     /// The control group that the container's is made in; empty is the engine's own.
     pub cgroup_parent: String,

@@ -56,6 +56,9 @@ pub(crate) struct Live {
     pub(crate) publications: Vec<Publication>,
     /// Its volumes were filled from the image.
     pub(crate) filled: bool,
+    /// What root in its user namespace is outside; `None` while it has none of its own.
+    #[serde(default)]
+    pub(crate) users: Option<u32>,
     /// What an update changed; `None` while all is as it was made.
     #[serde(default)]
     pub(crate) tuning: Option<Tuning>,

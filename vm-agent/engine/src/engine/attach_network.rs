@@ -8,6 +8,7 @@ use crate::{
     roster::Container,
     seam::{AttachedNetwork, setup_failed},
 };
+use berth_network::Origin;
 use berth_protocol::publish::{Publication, Transport};
 use std::{
     collections::BTreeMap,
@@ -24,15 +25,18 @@ pub(super) struct Placed {
 }
 
 impl Engine {
-    /// Makes the container's namespace and place. What an earlier attempt left is replaced.
-    pub(super) async fn place(&self, definition: &Definition) -> Result<Placed> {
+    /// Makes the container's place, and its namespace unless it is there. What an earlier attempt left is replaced.
+    pub(super) async fn place(&self, definition: &Definition, origin: Origin) -> Result<Placed> {
         let network = &self.inner.seams.network;
         let failed = |e: berth_network::Error| setup_failed(&e);
         let (namespace, mut endpoint) = match &definition.host.network_mode {
             NetworkMode::Host => (None, Endpoint::default()),
-            NetworkMode::None => (Some(network.isolate(&definition.id).await.map_err(failed)?), Endpoint::default()),
+            NetworkMode::None => {
+                (Some(network.isolate(&definition.id, origin).await.map_err(failed)?), Endpoint::default())
+            }
             NetworkMode::Default | NetworkMode::Bridge => {
-                let AttachedNetwork { namespace, endpoint } = network.attach(&definition.id).await.map_err(failed)?;
+                let AttachedNetwork { namespace, endpoint } =
+                    network.attach(&definition.id, origin).await.map_err(failed)?;
                 let endpoint = Endpoint {
                     address: Some(endpoint.address.into()),
                     prefix: endpoint.prefix,
@@ -151,6 +155,13 @@ pub(super) fn bridge_address(settings: &NetworkSettings) -> Option<Ipv4Addr> {
         Some(IpAddr::V4(address)) => Some(address),
         _ => None,
     })
+}
+
+/// A container runs no more: it has no place on the network, nothing is published for it, and its ids are free.
+pub(super) fn take_place_away(live: &mut Live) {
+    live.network = unplaced(&live.network);
+    live.publications.clear();
+    live.users = None;
 }
 
 /// The settings of a container that does not run: which networks it will be on, and no numbers.

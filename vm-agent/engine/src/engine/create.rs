@@ -10,7 +10,7 @@ use crate::{
     },
     log,
     roster::Container,
-    signal, spec,
+    signal, spec, users,
 };
 use berth_image::{Image, Platform, Reference};
 use std::sync::Arc;
@@ -37,6 +37,9 @@ impl Engine {
         spec::adapt_resources(&mut host.resources);
         self.inner.defaults.settle(&mut host)?;
         let mut warnings = check(&config, &host, cpus())?;
+        if users::remaps(&host, self.inner.defaults.userns_remap()) {
+            users::check(&host)?;
+        }
         self.resolve_shared(&mut host)?;
         if !host.privileged {
             // Written down, as docker does, so that inspect tells what is in force.
@@ -135,6 +138,7 @@ impl Engine {
             network: NetworkSettings::default(),
             publications: vec![],
             filled: false,
+            users: None,
             tuning: None,
         };
         inner.store.add_container(&definition, &live).await?;

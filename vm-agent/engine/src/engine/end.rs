@@ -1,6 +1,6 @@
 //! What happens when a container's process has ended.
 
-use super::{Engine, attach_network::unplaced, start::Reason, take};
+use super::{Engine, attach_network::take_place_away, start::Reason, take};
 use crate::{
     Error,
     container::{ContainerState, Live, Turn, UNSEEN_EXIT},
@@ -56,8 +56,7 @@ impl Engine {
             let id = container.definition.short_id();
             let kept = self
                 .change(container, |live| {
-                    live.network = unplaced(&live.network);
-                    live.publications.clear();
+                    take_place_away(live);
                     take(live, Turn::Ended { exit_code, oom_killed, at }, id)?;
                     let policy = live.restart_policy(&container.definition);
                     match live.life.restart_after_end(policy).filter(|_| restarts) {

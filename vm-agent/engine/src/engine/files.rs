@@ -4,11 +4,12 @@ use super::{Engine, to_the_end};
 use crate::{
     Error, Result,
     container::Live,
-    files::{ArchiveStream, Found, Parts, PathChange, PathStat, PutOptions, View, outgoing, stubs},
+    files::{ArchiveStream, Found, Parts, PathChange, PathStat, PutOptions, View, as_root_of, outgoing, stubs},
     roster::Container,
     spec::ResolvedUser,
+    users,
 };
-use berth_image::{Extraction, Packing, extract, is_kernels, mount_of, pack, pack_one, pieces};
+use berth_image::{Extraction, Ids, Packing, extract, is_kernels, mount_of, pack, pack_one, pieces};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
 use std::{io, sync::Arc};
@@ -52,10 +53,11 @@ impl Engine {
         .await?;
         let (stat, base) = (found.stat.clone(), found.name()?);
         let archive = outgoing(move |out| {
+            let how = Packing { ids: view.ids, ..Packing::default() };
             if !found.is_dir() {
-                return pack_one(found.pinned, &base, out);
+                return pack_one(found.pinned, &base, &how, out);
             }
-            let how = Packing { top: Some(base.to_bytes()), shut: view.shut.clone(), ..Packing::default() };
+            let how = Packing { top: Some(base.to_bytes()), shut: view.shut.clone(), ..how };
             pack(&found.pinned, &how, out).map(drop)
         });
         self.tell(&container, &live, "archive-path", &[]);
@@ -100,8 +102,9 @@ impl Engine {
                 }
                 _ => None,
             };
-            let how = Extraction { into, keep_kinds: options.keep_kinds, owner };
-            extract(&view.root, reader, &how).map_err(|e| match e.is_local() {
+            let how = Extraction { into, keep_kinds: options.keep_kinds, owner, ids: view.ids };
+            let extracted = as_root_of(view.ids, || extract(&view.root, reader, &how)).map_err(unseen)?;
+            extracted.map_err(|e| match e.is_local() {
                 true => Error::Internal(e.to_string()),
                 false => Error::InvalidParameter(e.to_string()),
             })
@@ -133,7 +136,7 @@ impl Engine {
         let top = view.root.dir("/").map_err(|e| Error::Internal(format!("could not open the container: {e}")))?;
         let archive = outgoing(move |out| {
             // A mount is written as the empty directory that it covers.
-            let how = Packing { one_mount: true, ..Packing::default() };
+            let how = Packing { one_mount: true, ids: view.ids, ..Packing::default() };
             let packed = pack(&top, &how, out).map(drop);
             drop(view);
             packed
@@ -218,7 +221,8 @@ impl Engine {
 
     async fn running_view(&self, container: &Arc<Container>, live: &Live) -> Result<Arc<View>> {
         let (pid, rootfs) = (live.life.details.pid, self.inner.paths.rootfs(container.id()));
-        let view = blocking(move || View::running(pid, &rootfs).map_err(unseen)).await;
+        let ids = live.users.map_or(Ids::Same, users::ids);
+        let view = blocking(move || View::running(pid, &rootfs, ids).map_err(unseen)).await;
         Ok(Arc::new(view?))
     }
 }

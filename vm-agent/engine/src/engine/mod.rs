@@ -26,6 +26,7 @@ mod stop;
 mod system;
 mod tell;
 mod update;
+mod users;
 mod volumes;
 mod wait;
 
@@ -87,6 +88,8 @@ struct Inner {
     volumes: tokio::sync::Mutex<BTreeMap<String, VolumeRow>>,
     /// Held while volumes are filled: two containers on a new volume fill it once.
     filling: tokio::sync::Mutex<()>,
+    /// Held while a container is given ids: no two get the same.
+    ranges: tokio::sync::Mutex<()>,
     /// Held by a prune: one at a time.
     pruning: tokio::sync::Mutex<()>,
     /// The engine is going down: nothing is restarted.
@@ -153,6 +156,7 @@ impl Engine {
             execs: Execs::default(),
             volumes: tokio::sync::Mutex::new(volumes),
             filling: tokio::sync::Mutex::default(),
+            ranges: tokio::sync::Mutex::default(),
             pruning: tokio::sync::Mutex::default(),
             closing: AtomicBool::new(false),
             defaults,

@@ -2,7 +2,7 @@
 
 use super::{
     Engine,
-    attach_network::{bridge_address, unplaced},
+    attach_network::{bridge_address, take_place_away},
     health, io_error,
     start::Reason,
     take,
@@ -126,13 +126,14 @@ impl Engine {
     /// A container that does not run has no place on the network, and no pause goes on.
     async fn settle(&self, container: &Container, live: &Live) -> Result<()> {
         let restarting = live.life.status() == ContainerState::Restarting;
-        if !restarting && unplaced(&live.network) == live.network && live.publications.is_empty() {
+        let mut settled = live.clone();
+        take_place_away(&mut settled);
+        if !restarting && settled == *live {
             return Ok(());
         }
         let id = container.definition.short_id();
         let settled = self.change(container, |live| {
-            live.network = unplaced(&live.network);
-            live.publications.clear();
+            take_place_away(live);
             if restarting { take(live, Turn::RestartCalledOff, id) } else { Ok(()) }
         });
         settled.await.map(drop)
@@ -151,7 +152,7 @@ impl Engine {
             {
                 tracing::warn!("the runtime keeps {id}, which is no container: {e}");
             }
-            self.unmount_shm(&id).await;
+            self.unmount_bundle(&id).await;
             if let Err(e) = inner.seams.snapshots.unmount(&inner.paths.rootfs(&id)).await {
                 tracing::warn!("the files of {id} stay mounted: {e}");
             } else if let Err(e) = self.remove_bundle_files(&id).await {

@@ -6,6 +6,7 @@ use crate::{
     container::{ContainerState, Definition, HostConfig, MountKind, NetworkMode, Wish, WishKind, volumes_from},
     roster::Container,
     spec::{Joined, SHM_SIZE, donor, joining},
+    users::Users,
 };
 use nix::mount::{MsFlags, mount};
 use std::{
@@ -70,7 +71,7 @@ impl Engine {
     ///
     /// # Errors
     /// Docker's sentences for one that does not run or does not share.
-    pub(super) async fn join(&self, definition: &Definition) -> Result<Joined> {
+    pub(super) async fn join(&self, definition: &Definition, users: Option<&Users>) -> Result<Joined> {
         let host = &definition.host;
         let mut joined = Joined::default();
         if let Some(id) = donor(&host.pid_mode) {
@@ -89,7 +90,7 @@ impl Engine {
             joined.shm = Some(shm);
         }
         if host.ipc_mode == "shareable" {
-            joined.shm = Some(self.mount_shm(definition).await?);
+            joined.shm = Some(self.mount_shm(definition, users.map_or(0, |users| users.first)).await?);
         }
         Ok(joined)
     }
@@ -107,7 +108,7 @@ impl Engine {
         }
     }
 
-    fn running(&self, id: &str) -> Result<(Arc<Container>, i32)> {
+    pub(super) fn running(&self, id: &str) -> Result<(Arc<Container>, i32)> {
         let container = self.inner.roster.find(id)?;
         let live = container.now()?;
         match live.life.status() {
@@ -117,35 +118,36 @@ impl Engine {
         }
     }
 
-    async fn mount_shm(&self, definition: &Definition) -> Result<PathBuf> {
+    async fn mount_shm(&self, definition: &Definition, owner: u32) -> Result<PathBuf> {
         let shm = self.inner.paths.shm(&definition.id);
         tokio::fs::create_dir_all(&shm).await.map_err(io_error("create", &shm))?;
         let size = if definition.host.shm_size == 0 { SHM_SIZE } else { definition.host.shm_size };
         let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-        let options = format!("mode=1777,size={size}");
+        let options = format!("mode=1777,size={size},uid={owner},gid={owner}");
         mount(Some("shm"), &shm, Some("tmpfs"), flags, Some(options.as_str()))
             .map_err(|e| Error::Internal(format!("could not mount {}: {e}", shm.display())))?;
         Ok(shm)
     }
 
-    /// Takes a shared `/dev/shm` off again and removes its place; none is fine.
-    pub(super) async fn unmount_shm(&self, id: &str) {
-        let shm = self.inner.paths.shm(id);
-        if !shm.is_dir() {
-            return;
-        }
-        let unmounted = self.inner.seams.snapshots.unmount(&shm).await.map_err(|e| e.to_string());
-        let removed = match unmounted {
-            Ok(()) => tokio::fs::remove_dir(&shm).await.map_err(|e| e.to_string()),
-            Err(e) => Err(e),
-        };
-        if let Err(e) = removed {
-            tracing::warn!("{} stays: {e}", shm.display());
+    /// Takes off what is mounted in a bundle beside the root filesystem, and removes its places; none is fine.
+    pub(super) async fn unmount_bundle(&self, id: &str) {
+        let paths = &self.inner.paths;
+        for place in [paths.shm(id), paths.mapped(id), paths.users(id)] {
+            let Ok(kind) = tokio::fs::symlink_metadata(&place).await else { continue };
+            let unmounted = self.inner.seams.snapshots.unmount(&place).await.map_err(|e| e.to_string());
+            let removed = match unmounted {
+                Ok(()) if kind.is_dir() => tokio::fs::remove_dir(&place).await.map_err(|e| e.to_string()),
+                Ok(()) => tokio::fs::remove_file(&place).await.map_err(|e| e.to_string()),
+                Err(e) => Err(e),
+            };
+            if let Err(e) = removed {
+                tracing::warn!("{} stays: {e}", place.display());
+            }
         }
     }
 }
 
-fn namespace(pid: i32, kind: &str) -> PathBuf {
+pub(super) fn namespace(pid: i32, kind: &str) -> PathBuf {
     Path::new("/proc").join(pid.to_string()).join("ns").join(kind)
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Engine,
-    attach_network::{Placed, unplaced},
+    attach_network::{Placed, take_place_away},
     health, io_error, take, to_the_end,
 };
 use crate::{
@@ -14,8 +14,10 @@ use crate::{
     roster::Container,
     seam::StartError,
     spec::{self, Circumstances, EtcFiles, EtcTexts, Joined, ResolvedUser},
+    users::Users,
     volume::fill,
 };
+use berth_image::Ids;
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -111,8 +113,7 @@ impl Engine {
         let id = container.definition.short_id();
         let failed = self
             .change(&container, |live| {
-                live.network = unplaced(&live.network);
-                live.publications.clear();
+                take_place_away(live);
                 take(live, Turn::StartFailed { exit_code: failure.exit_code, why }, id)
             })
             .await;
@@ -136,7 +137,9 @@ impl Engine {
         modules::ready(&inner.config).await?;
         self.clear_bundle(&definition.id).await?;
 
-        let Placed { namespace, mut settings } = self.place(definition).await?;
+        let users = self.choose_users(container).await?;
+        let origin = self.pin_users(definition, users.as_ref()).await?;
+        let Placed { namespace, mut settings } = self.place(definition, origin).await?;
         // Kept before the process exists: an engine that takes it up after a crash has to know its address.
         let placed = settings.clone();
         self.change(container, |live| {
@@ -149,10 +152,10 @@ impl Engine {
         let dir = inner.paths.container(&definition.id);
         let rootfs = inner.paths.rootfs(&definition.id);
         let snapshot = inner.seams.snapshots.get(&definition.id, &dir).await.map_err(Error::from)?;
-        inner.seams.snapshots.mount(&snapshot, &rootfs).await.map_err(Error::from)?;
+        inner.seams.snapshots.mount(&snapshot, &rootfs, Ids::Same).await.map_err(Error::from)?;
         let address = settings.networks.values().find_map(|endpoint| endpoint.address);
         let hostname = spec::hostname(definition, &inner.config.hostname).to_owned();
-        let joined = self.join(definition).await?;
+        let joined = self.join(definition, users.as_ref()).await?;
         let uplink = self.uplink();
         let furnishing = Furnishing {
             definition: inner.defaults.hold_for(definition.tuned(live)),
@@ -161,6 +164,7 @@ impl Engine {
             etc: self.etc_files(definition),
             rootfs,
             bundle: inner.paths.bundle(&definition.id),
+            users: users.clone(),
             namespace,
             joined,
             runtime: inner.config.runtime.clone(),
@@ -170,6 +174,9 @@ impl Engine {
         let _one_at_a_time = if fills { Some(inner.filling.lock().await) } else { None };
         let furnished = tokio::task::spawn_blocking(move || furnishing.carry_out()).await;
         furnished.map_err(|e| Error::Internal(format!("a start ended in the middle: {e}")))??;
+        if let Some(users) = &users {
+            self.remount_mapped(&definition.id, &snapshot, users).await?;
+        }
 
         let bundle = inner.paths.bundle(&definition.id);
         let (log, open_input) = (self.log_target(definition, &live.name)?, definition.config.open_stdin);
@@ -204,7 +211,7 @@ impl Engine {
     /// unmounted must not be emptied.
     async fn clear_bundle(&self, id: &str) -> Result<()> {
         let (bundle, rootfs) = (self.inner.paths.bundle(id), self.inner.paths.rootfs(id));
-        self.unmount_shm(id).await;
+        self.unmount_bundle(id).await;
         self.inner.seams.snapshots.unmount(&rootfs).await?;
         self.remove_bundle_files(id).await?;
         tokio::fs::create_dir_all(&rootfs).await.map_err(io_error("create", &bundle))
@@ -240,7 +247,7 @@ impl Engine {
         if let Err(e) = inner.seams.runtime.delete(id).await {
             tracing::warn!("the runtime keeps {}: {e}", container.definition.short_id());
         }
-        self.unmount_shm(id).await;
+        self.unmount_bundle(id).await;
         if let Err(e) = inner.seams.snapshots.unmount(&inner.paths.rootfs(id)).await {
             tracing::warn!("the files of {} stay mounted: {e}", container.definition.short_id());
         }
@@ -258,6 +265,7 @@ struct Furnishing {
     etc: EtcFiles,
     rootfs: PathBuf,
     bundle: PathBuf,
+    users: Option<Users>,
     namespace: Option<PathBuf>,
     joined: Joined,
     runtime: PathBuf,
@@ -289,6 +297,7 @@ impl Furnishing {
         let at = Circumstances {
             rootfs,
             etc,
+            users: self.users.as_ref(),
             network_namespace: self.namespace.as_deref(),
             user: &user,
             hostname: &self.hostname,

@@ -42,6 +42,7 @@ impl Engine {
             log_driver: self.inner.defaults.log_driver().to_owned(),
             seccomp_profile: self.inner.defaults.seccomp_profile().to_owned(),
             no_new_privileges: self.inner.defaults.no_new_privileges(),
+            userns_remap: self.inner.defaults.userns_remap(),
             warnings: self.inner.defaults.problem().map(|problem| format!("WARNING: {problem}")).into_iter().collect(),
         })
     }

@@ -3,7 +3,7 @@
 use crate::seam::{Images, InUse, Snapshotter};
 use async_trait::async_trait;
 use berth_image::{
-    Commit, Credentials, Digest, Image, ImageConfig, ImageError, ImageId, Loaded, Platform, Progress, PullEvent,
+    Commit, Credentials, Digest, Ids, Image, ImageConfig, ImageError, ImageId, Loaded, Platform, Progress, PullEvent,
     PullStatus, Reference, Removal, Snapshot,
 };
 use std::{
@@ -199,7 +199,7 @@ impl Snapshotter for FakeSnapshots {
         }
     }
 
-    async fn mount(&self, _snapshot: &Snapshot, target: &Path) -> Result<(), ImageError> {
+    async fn mount(&self, _snapshot: &Snapshot, target: &Path, _ids: Ids) -> Result<(), ImageError> {
         assert!(self.mounted.lock().unwrap().insert(target.to_owned()), "mounted twice");
         Ok(())
     }

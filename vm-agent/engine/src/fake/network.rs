@@ -2,7 +2,7 @@
 
 use crate::seam::{AttachedNetwork, BridgeInfo, NetworkBackend};
 use async_trait::async_trait;
-use berth_network::{AddressPool, Endpoint, Error, MacAddress};
+use berth_network::{AddressPool, Endpoint, Error, MacAddress, Origin};
 use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf, sync::Mutex};
 
 const GATEWAY: Ipv4Addr = Ipv4Addr::new(172, 17, 0, 1);
@@ -36,16 +36,20 @@ impl NetworkBackend for FakeNetwork {
         BridgeInfo { interface: "berth0".into(), subnet: Ipv4Addr::new(172, 17, 0, 0), prefix: 16, gateway: GATEWAY }
     }
 
-    async fn attach(&self, container: &str) -> Result<AttachedNetwork, Error> {
+    fn namespace(&self, container: &str) -> PathBuf {
+        self.dir.join(container)
+    }
+
+    async fn attach(&self, container: &str, _origin: Origin) -> Result<AttachedNetwork, Error> {
         let address = self.pool.lock().unwrap().allocate()?;
         self.attached.lock().unwrap().insert(container.to_owned());
         let endpoint = Endpoint { address, prefix: 16, gateway: GATEWAY, mac: MacAddress::of(address) };
-        Ok(AttachedNetwork { namespace: self.dir.join(container), endpoint })
+        Ok(AttachedNetwork { namespace: self.namespace(container), endpoint })
     }
 
-    async fn isolate(&self, container: &str) -> Result<PathBuf, Error> {
+    async fn isolate(&self, container: &str, _origin: Origin) -> Result<PathBuf, Error> {
         self.attached.lock().unwrap().insert(container.to_owned());
-        Ok(self.dir.join(container))
+        Ok(self.namespace(container))
     }
 
     async fn detach(&self, container: &str, address: Option<Ipv4Addr>) -> Result<(), Error> {

@@ -213,6 +213,15 @@ fn id_of(bundle: &Path) -> String {
 
 #[async_trait]
 impl Runtime for FakeRuntime {
+    async fn pin_users(&self, _first: u32, users: &Path, _network: &Path) -> Result<(), RuntimeError> {
+        std::fs::write(users, "").map_err(|e| RuntimeError::Failed(e.to_string()))
+    }
+
+    async fn bind_mapped(&self, _users: &Path, _source: &Path, target: &Path) -> Result<(), RuntimeError> {
+        assert!(target.is_dir());
+        Ok(())
+    }
+
     async fn create(
         &self,
         id: &str,

@@ -2,11 +2,13 @@
 
 mod lookup;
 mod stream;
+mod thread;
 mod view;
 
 pub(crate) use lookup::{Found, clean};
 pub use stream::ArchiveStream;
 pub(crate) use stream::outgoing;
+pub(crate) use thread::as_root_of;
 pub(crate) use view::{Parts, View};
 
 use crate::Timestamp;

@@ -1,8 +1,9 @@
 //! A container's files as it sees them: those of a running one through its own mount namespace, those of another
 //! through one that is made for looking.
 
+use super::thread::on_a_thread;
 use crate::container::MountSpec;
-use berth_image::{Root, Snapshot, mount_of};
+use berth_image::{Ids, Root, Snapshot, mount_of};
 use nix::{
     mount::{MsFlags, mount},
     sched::{CloneFlags, setns, unshare},
@@ -16,7 +17,6 @@ use std::{
     io,
     os::fd::{AsRawFd, OwnedFd},
     path::{Path, PathBuf},
-    thread,
 };
 use tokio::sync::OwnedMutexGuard;
 
@@ -28,6 +28,8 @@ pub(crate) struct View {
     pub(crate) root: Root,
     /// The root's mount (statx's `stx_mnt_id`).
     pub(crate) mount: u64,
+    /// Who the container's users are in these files.
+    pub(crate) ids: Ids,
     /// Mounts whose files do not go along when a directory above them is copied.
     pub(crate) shut: BTreeSet<u64>,
     /// Keeps the mounts of a container that does not run.
@@ -47,9 +49,9 @@ pub(crate) struct Parts {
 }
 
 impl View {
-    /// What the process `pid` sees. `rootfs` is where this process has the container's files: another process that got
-    /// the number meanwhile has others. Blocks.
-    pub(crate) fn running(pid: i32, rootfs: &Path) -> io::Result<Self> {
+    /// What the process `pid` sees, whose users are `ids`. `rootfs` is where this process has the container's files:
+    /// another process that got the number meanwhile has others. Blocks.
+    pub(crate) fn running(pid: i32, rootfs: &Path, ids: Ids) -> io::Result<Self> {
         let expected = Root::open(rootfs)?;
         let namespace = std::fs::File::open(format!("/proc/{pid}/ns/mnt"))?;
         let root = on_a_thread(move || {
@@ -62,7 +64,7 @@ impl View {
         if (own.st_dev, own.st_ino) != (other.st_dev, other.st_ino) {
             return Err(io::Error::from(io::ErrorKind::NotFound));
         }
-        Self::of(root, None, None)
+        Self::of(root, ids, None, None)
     }
 
     /// What a container that does not run would see, but for its tmpfs. Blocks.
@@ -74,7 +76,7 @@ impl View {
             let namespace = std::fs::File::open("/proc/thread-self/ns/mnt")?;
             Ok((root, OwnedFd::from(namespace)))
         })?;
-        Self::of(root, Some(namespace), Some(operation))
+        Self::of(root, Ids::Same, Some(namespace), Some(operation))
     }
 
     /// Whether it is one that was made for looking, while which the container is neither started nor removed.
@@ -82,12 +84,17 @@ impl View {
         self.operation.is_some()
     }
 
-    fn of(root: OwnedFd, namespace: Option<OwnedFd>, operation: Option<OwnedMutexGuard<()>>) -> io::Result<Self> {
+    fn of(
+        root: OwnedFd,
+        ids: Ids,
+        namespace: Option<OwnedFd>,
+        operation: Option<OwnedMutexGuard<()>>,
+    ) -> io::Result<Self> {
         let mount = mount_of(&root)?;
         let root = Root::new(root);
         let kernels = KERNELS.iter().filter_map(|path| mount_of(root.pin(path).ok()?).ok());
         let shut = kernels.filter(|own| *own != mount).collect();
-        Ok(Self { root, mount, shut, _namespace: namespace, operation })
+        Ok(Self { root, mount, ids, shut, _namespace: namespace, operation })
     }
 }
 
@@ -126,12 +133,4 @@ fn seal(root: &OwnedFd) -> io::Result<()> {
     let path = format!("/proc/self/fd/{}", root.as_raw_fd());
     let flags = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
     Ok(mount(None::<&str>, path.as_str(), None::<&str>, flags, None::<&str>)?)
-}
-
-/// Runs what changes the thread's namespace on a thread that ends with it.
-fn on_a_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
-    thread::scope(|scope| {
-        let thread = thread::Builder::new().name("files".to_owned()).spawn_scoped(scope, work)?;
-        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that looked at the files panicked")))
-    })
 }

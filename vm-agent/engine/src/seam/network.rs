@@ -1,7 +1,7 @@
 //! The network a container is put on.
 
 use async_trait::async_trait;
-use berth_network::{BridgeNetwork, Endpoint, Error};
+use berth_network::{BridgeNetwork, Endpoint, Error, Origin};
 use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf};
 
 /// A container's place on the network.
@@ -32,17 +32,20 @@ pub trait NetworkBackend: Send + Sync {
     /// What the default bridge is.
     fn bridge(&self) -> BridgeInfo;
 
-    /// Makes a namespace on the bridge. On failure nothing is left.
-    ///
-    /// # Errors
-    /// The backend's.
-    async fn attach(&self, container: &str) -> Result<AttachedNetwork, Error>;
+    /// The file that names a container's namespace.
+    fn namespace(&self, container: &str) -> PathBuf;
 
-    /// Makes a namespace with loopback only.
+    /// Puts the container's namespace on the bridge. On failure nothing is left.
     ///
     /// # Errors
     /// The backend's.
-    async fn isolate(&self, container: &str) -> Result<PathBuf, Error>;
+    async fn attach(&self, container: &str, origin: Origin) -> Result<AttachedNetwork, Error>;
+
+    /// Leaves the container's namespace with loopback only.
+    ///
+    /// # Errors
+    /// The backend's.
+    async fn isolate(&self, container: &str, origin: Origin) -> Result<PathBuf, Error>;
 
     /// Takes a container off; what is gone is no error.
     ///
@@ -75,13 +78,17 @@ impl NetworkBackend for BridgeNetwork {
         }
     }
 
-    async fn attach(&self, container: &str) -> Result<AttachedNetwork, Error> {
-        let (namespace, endpoint) = Self::attach(self, container).await?;
+    fn namespace(&self, container: &str) -> PathBuf {
+        Self::namespace(self, container)
+    }
+
+    async fn attach(&self, container: &str, origin: Origin) -> Result<AttachedNetwork, Error> {
+        let (namespace, endpoint) = Self::attach(self, container, origin).await?;
         Ok(AttachedNetwork { namespace, endpoint })
     }
 
-    async fn isolate(&self, container: &str) -> Result<PathBuf, Error> {
-        Self::isolate(self, container).await
+    async fn isolate(&self, container: &str, origin: Origin) -> Result<PathBuf, Error> {
+        Self::isolate(self, container, origin).await
     }
 
     async fn detach(&self, container: &str, address: Option<Ipv4Addr>) -> Result<(), Error> {

@@ -112,6 +112,19 @@ pub trait ProcessInput: Send {
 /// Runs containers. `bundle` is the directory with `config.json`; `id` is the container's.
 #[async_trait]
 pub trait Runtime: Send + Sync {
+    /// Makes a user namespace in which ids from 0 on are those from `first` on outside, and a network namespace that it
+    /// owns, named by two files. On failure neither is left.
+    ///
+    /// # Errors
+    /// The runtime's words.
+    async fn pin_users(&self, first: u32, users: &Path, network: &Path) -> Result<(), RuntimeError>;
+
+    /// Mounts the directory `source` on the directory `target`, with ids as in the user namespace named by `users`.
+    ///
+    /// # Errors
+    /// The runtime's words.
+    async fn bind_mapped(&self, users: &Path, source: &Path, target: &Path) -> Result<(), RuntimeError>;
+
     /// Makes the container's first process, held before it runs anything, and the monitor that keeps its output in
     /// `log`, if anywhere, and, with `open_input`, its input open. The process, in the machine's pid namespace. On failure
     /// nothing is left.

@@ -1,7 +1,8 @@
 //! A container's root filesystem.
 
+use crate::files::as_root_of;
 use async_trait::async_trait;
-use berth_image::{ImageError, ImageId, ImageStore, Snapshot};
+use berth_image::{Ids, ImageError, ImageId, ImageStore, Snapshot};
 use std::path::Path;
 
 /// Gives a container its files: the image's layers with a writable directory on top.
@@ -19,11 +20,11 @@ pub trait Snapshotter: Send + Sync {
     /// The store's.
     async fn get(&self, container: &str, dir: &Path) -> Result<Snapshot, ImageError>;
 
-    /// Mounts the snapshot on `target`, a directory.
+    /// Mounts the snapshot on `target`, a directory, for a container whose users are `ids` where the snapshot is.
     ///
     /// # Errors
     /// The kernel's words.
-    async fn mount(&self, snapshot: &Snapshot, target: &Path) -> Result<(), ImageError>;
+    async fn mount(&self, snapshot: &Snapshot, target: &Path, ids: Ids) -> Result<(), ImageError>;
 
     /// Takes it off again; nothing mounted there is fine.
     ///
@@ -54,9 +55,11 @@ impl Snapshotter for ImageStore {
         self.snapshot(container, dir).await
     }
 
-    async fn mount(&self, snapshot: &Snapshot, target: &Path) -> Result<(), ImageError> {
+    async fn mount(&self, snapshot: &Snapshot, target: &Path, ids: Ids) -> Result<(), ImageError> {
         let (snapshot, target) = (snapshot.clone(), target.to_owned());
-        blocking(move || snapshot.mount(&target)).await
+        // Overlayfs makes files of its own with the ids of who mounted it.
+        let mounted = move || as_root_of(ids, || snapshot.mount(&target));
+        blocking(move || mounted().unwrap_or_else(|e| Err(ImageError::Internal(format!("could not mount: {e}"))))).await
     }
 
     async fn unmount(&self, target: &Path) -> Result<(), ImageError> {

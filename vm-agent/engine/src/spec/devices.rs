@@ -21,6 +21,23 @@ const ALL: &str = "rwm";
 pub(super) struct Devices {
     pub(super) nodes: Vec<Value>,
     pub(super) rules: Vec<Value>,
+    /// Where each node is on the machine.
+    sources: Vec<PathBuf>,
+}
+
+impl Devices {
+    /// Takes the nodes as bind mounts instead: a user namespace may not make them.
+    pub(super) fn bind(&mut self) -> Vec<Value> {
+        let nodes = std::mem::take(&mut self.nodes);
+        let sources = std::mem::take(&mut self.sources);
+        let bind = |(node, source): (&Value, PathBuf)| json!({ "destination": node["path"], "type": "bind", "source": source.to_string_lossy(), "options": ["bind"] });
+        nodes.iter().zip(sources).map(bind).collect()
+    }
+
+    fn add(&mut self, path: &Path, source: PathBuf, status: &FileStat) {
+        self.nodes.push(node(path, status));
+        self.sources.push(source);
+    }
 }
 
 /// The devices asked for, looked up now; `dev` is the machine's `/dev`. A privileged container gets them all.
@@ -33,7 +50,9 @@ pub(super) fn of(host: &HostConfig, dev: &Path) -> Result<Devices> {
         let failed = |e| Error::Internal(format!("could not list the machine's devices: {e}"));
         let mut found = Vec::new();
         walk(dev, &mut found).map_err(failed)?;
-        all.nodes.extend(found.iter().map(|(path, status)| node(path, status)));
+        for (path, status) in found {
+            all.add(&path.clone(), path, &status);
+        }
         all.rules.push(json!({ "allow": true, "access": ALL }));
     }
     for mapping in &host.devices {
@@ -41,8 +60,8 @@ pub(super) fn of(host: &HostConfig, dev: &Path) -> Result<Devices> {
         if host.privileged && (mapping.in_container.is_empty() || mapping.in_container == mapping.on_host) {
             continue;
         }
-        for (path, status) in mapped(mapping).map_err(|e| gathering(mapping, &e))? {
-            all.nodes.push(node(&path, &status));
+        for (path, source, status) in mapped(mapping).map_err(|e| gathering(mapping, &e))? {
+            all.add(&path, source, &status);
             if !host.privileged {
                 all.rules.push(rule(&status, &mapping.permissions));
             }
@@ -93,24 +112,26 @@ fn is_access(text: &str) -> bool {
     (1..=3).contains(&text.len()) && text.bytes().all(|letter| b"rwm".contains(&letter))
 }
 
-/// One device, or all in a directory, with their paths in the container.
-fn mapped(mapping: &DeviceMapping) -> io::Result<Vec<(PathBuf, FileStat)>> {
+/// One device, or all in a directory, with their paths in the container and on the machine.
+fn mapped(mapping: &DeviceMapping) -> io::Result<Vec<(PathBuf, PathBuf, FileStat)>> {
     let inside = if mapping.in_container.is_empty() { &mapping.on_host } else { &mapping.in_container };
     let resolved = fs::canonicalize(&mapping.on_host)?;
     let status = stat(&resolved)?;
     if is_device(&status) {
-        return Ok(vec![(inside.into(), status)]);
+        return Ok(vec![(inside.into(), resolved, status)]);
     }
     let mut found = Vec::new();
     if resolved.is_dir() {
         walk(&resolved, &mut found)?;
     }
-    for (path, _) in &mut found {
-        if let Ok(below) = path.strip_prefix(&resolved) {
-            *path = Path::new(inside).join(below);
-        }
+    if found.is_empty() {
+        return Err(io::Error::other("not a device node"));
     }
-    if found.is_empty() { Err(io::Error::other("not a device node")) } else { Ok(found) }
+    let placed = |(source, status): (PathBuf, FileStat)| {
+        let below = source.strip_prefix(&resolved).map(Path::to_owned).unwrap_or_default();
+        (Path::new(inside).join(below), source, status)
+    };
+    Ok(found.into_iter().map(placed).collect())
 }
 
 fn walk(directory: &Path, found: &mut Vec<(PathBuf, FileStat)>) -> io::Result<()> {
@@ -187,6 +208,15 @@ mod tests {
         assert_eq!((&devices.nodes[0]["path"], &devices.nodes[0]["minor"]), (&json!("/dev/nothing"), &json!(3)));
         let rule = json!({ "allow": true, "type": "c", "major": 1, "minor": 3, "access": "r" });
         assert_eq!(devices.rules, [rule]);
+    }
+
+    #[test]
+    fn a_device_is_bound_from_where_it_is_on_the_machine() {
+        let mut devices = of(&asked("/dev/null", "/dev/nothing", "r"), Path::new("/dev")).unwrap();
+        let bound = devices.bind();
+        let mount =
+            json!({ "destination": "/dev/nothing", "type": "bind", "source": "/dev/null", "options": ["bind"] });
+        assert_eq!((bound, devices.nodes.len(), devices.rules.len()), (vec![mount], 0, 1));
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub(crate) use user::ResolvedUser;
 use crate::{
     Error, Result,
     container::{ContainerConfig, Definition, HostConfig, NetworkMode},
+    users::{self, Users},
 };
 use security::SecurityOptions;
 use serde_json::{Map, Value, json};
@@ -64,6 +65,8 @@ pub(crate) struct Circumstances<'a> {
     pub(crate) rootfs: &'a Path,
     /// The files mounted in `/etc`.
     pub(crate) etc: &'a EtcFiles,
+    /// The user namespace; `None` for the machine's own.
+    pub(crate) users: Option<&'a Users>,
     /// The network namespace; `None` for the machine's own.
     pub(crate) network_namespace: Option<&'a Path>,
     /// Whom the process runs as.
@@ -96,7 +99,8 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
     let seccomp = options.filter(host.privileged, &capabilities)?;
     let init: &[&str] = if has_init(host) { &[INIT, "--"] } else { &[] };
     let arguments: Vec<&str> = init.iter().copied().chain(definition.argv.iter().map(String::as_str)).collect();
-    let devices = devices::of(host, Path::new("/dev"))?;
+    let mut devices = devices::of(host, Path::new("/dev"))?;
+    let bound = at.users.map(|_| devices.bind());
     let mut process = json!({
         "terminal": config.tty,
         "user": at.user.to_json(),
@@ -111,10 +115,10 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
         process["oomScoreAdj"] = json!(host.oom_score_adj);
     }
     let mut linux = json!({
-        "sysctl": sysctls(host),
+        "sysctl": sysctls(host, at.users),
         "resources": resources::of(&host.resources)?,
         "cgroupsPath": cgroup_path(definition),
-        "namespaces": namespaces::of(host, at.joined, at.network_namespace)?,
+        "namespaces": namespaces::of(host, at.joined, at.network_namespace, at.users)?,
         "maskedPaths": masked_paths(host),
         "readonlyPaths": readonly_paths(host),
     });
@@ -136,6 +140,9 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
     });
     if !host.annotations.is_empty() {
         spec["annotations"] = json!(host.annotations);
+    }
+    if let Some(mounts) = spec["mounts"].as_array_mut() {
+        mounts.extend(bound.into_iter().flatten());
     }
     if host.uts_mode != "host" {
         spec["hostname"] = json!(at.hostname);
@@ -188,11 +195,13 @@ pub(crate) fn readonly_paths(host: &HostConfig) -> Vec<String> {
 }
 
 /// Docker's two defaults for a network namespace of its own, then what was asked.
-fn sysctls(host: &HostConfig) -> Map<String, Value> {
+fn sysctls(host: &HostConfig, users: Option<&Users>) -> Map<String, Value> {
     let mut all = Map::new();
     if !matches!(host.network_mode, NetworkMode::Host | NetworkMode::Container(_)) {
         all.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), json!("0"));
-        all.insert("net.ipv4.ping_group_range".to_owned(), json!("0 2147483647"));
+        // The kernel takes ids that there are.
+        let last = users.map_or(2_147_483_647, |_| users::COUNT - 1);
+        all.insert("net.ipv4.ping_group_range".to_owned(), json!(format!("0 {last}")));
     }
     all.extend(host.sysctls.iter().map(|(key, value)| (key.clone(), json!(value))));
     all

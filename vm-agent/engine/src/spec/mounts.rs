@@ -17,6 +17,14 @@ pub(super) fn of(definition: &Definition, at: &Circumstances<'_>, writable_cgrou
     let host = &definition.host;
     let mut own: Vec<&MountSpec> = definition.mounts.iter().collect();
     own.sort_by_key(|mount| mount.point.destination.split('/').filter(|part| !part.is_empty()).count());
+    // With ids as the container's users have them; the kernel's own filesystems know no such thing.
+    let mapped = |options: [&str; 3]| {
+        let mut options = json!(options);
+        if let (Some(_), Some(list)) = (at.users, options.as_array_mut()) {
+            list.push(json!("idmap"));
+        }
+        options
+    };
     let taken = |path: &str| own.iter().any(|mount| mount.point.destination == path);
 
     let mut all: Vec<Value> = system(host, at.joined.shm.as_deref(), writable_cgroups)?
@@ -33,7 +41,7 @@ pub(super) fn of(definition: &Definition, at: &Circumstances<'_>, writable_cgrou
             let access = if host.read_only_rootfs { "ro" } else { "rw" };
             all.push(json!({
                 "destination": destination, "type": "bind", "source": text(source)?,
-                "options": ["rbind", "rprivate", access],
+                "options": mapped(["rbind", "rprivate", access]),
             }));
         }
     }
@@ -51,9 +59,10 @@ pub(super) fn of(definition: &Definition, at: &Circumstances<'_>, writable_cgrou
                 };
                 let reach = if mount.non_recursive { "bind" } else { "rbind" };
                 let propagation = if point.propagation.is_empty() { "rprivate" } else { &point.propagation };
+                let options = [reach, propagation, access];
+                let options = if point.kind == MountKind::Volume { mapped(options) } else { json!(options) };
                 json!({
-                    "destination": point.destination, "type": "bind", "source": point.source,
-                    "options": [reach, propagation, access],
+                    "destination": point.destination, "type": "bind", "source": point.source, "options": options,
                 })
             }
         });

@@ -4,6 +4,7 @@ use super::text;
 use crate::{
     Error, Result,
     container::{ContainerConfig, HostConfig, NetworkMode},
+    users::Users,
 };
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ pub(super) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
         ("IPC mode", &host.ipc_mode, ipc),
         ("UTS mode", &host.uts_mode, matches!(host.uts_mode.as_str(), "" | "host")),
         ("cgroup namespace mode", &host.cgroupns_mode, matches!(host.cgroupns_mode.as_str(), "" | "private" | "host")),
-        ("user namespace mode", &host.userns_mode, matches!(host.userns_mode.as_str(), "" | "host")),
+        ("USER mode", &host.userns_mode, matches!(host.userns_mode.as_str(), "" | "host" | "auto")),
     ] {
         if !valid {
             return Err(Error::InvalidParameter(format!("invalid {what}: {mode}")));
@@ -74,8 +75,16 @@ pub(super) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
 }
 
 /// `linux.namespaces`. `network` is `None` for the machine's own.
-pub(super) fn of(host: &HostConfig, joined: &Joined, network: Option<&Path>) -> Result<Vec<Value>> {
+pub(super) fn of(
+    host: &HostConfig,
+    joined: &Joined,
+    network: Option<&Path>,
+    users: Option<&Users>,
+) -> Result<Vec<Value>> {
     let mut all = vec![json!({ "type": "mount" })];
+    if let Some(users) = users {
+        all.push(json!({ "type": "user", "path": text(&users.namespace)? }));
+    }
     for (kind, mode, path) in [
         ("ipc", &host.ipc_mode, joined.ipc.as_deref()),
         ("pid", &host.pid_mode, joined.pid.as_deref()),
@@ -110,6 +119,7 @@ mod tests {
         assert_eq!(said(|_, h| h.pid_mode = "container:".into()), "invalid PID mode: container:");
         assert_eq!(said(|_, h| h.ipc_mode = "mine".into()), "invalid IPC mode: mine");
         assert_eq!(said(|_, h| h.uts_mode = "container:x".into()), "invalid UTS mode: container:x");
+        assert_eq!(said(|_, h| h.userns_mode = "keep-id".into()), "invalid USER mode: keep-id");
         assert_eq!(said(|_, h| h.cgroupns_mode = "shared".into()), "invalid cgroup namespace mode: shared");
         for ipc in ["", "none", "private", "shareable", "host", "container:x"] {
             check(&ContainerConfig::default(), &HostConfig { ipc_mode: ipc.into(), ..HostConfig::default() }).unwrap();
@@ -147,7 +157,7 @@ mod tests {
             ..HostConfig::default()
         };
         let joined = Joined { pid: Some("/proc/7/ns/pid".into()), ..Joined::default() };
-        let all = json!(of(&host, &joined, Some(Path::new("/run/netns/x"))).unwrap());
+        let all = json!(of(&host, &joined, Some(Path::new("/run/netns/x")), None).unwrap());
         let expected = json!([
             { "type": "mount" }, { "type": "pid", "path": "/proc/7/ns/pid" }, { "type": "cgroup" },
             { "type": "network", "path": "/run/netns/x" }

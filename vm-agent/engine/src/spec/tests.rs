@@ -23,6 +23,7 @@ fn built(definition: &Definition) -> Value {
     let at = Circumstances {
         rootfs: Path::new("/run/berth/containers/id/rootfs"),
         etc: &EtcFiles::of(Path::new("/data/berth/containers/id")),
+        users: None,
         network_namespace: Some(Path::new("/run/berth/netns/id")),
         user: &user,
         hostname: hostname(definition, "machine"),

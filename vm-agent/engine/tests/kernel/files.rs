@@ -13,12 +13,12 @@ use std::{io::Read, path::Path};
 const FORCE: RemoveOptions = RemoveOptions { force: true, volumes: true };
 const AT_ONCE: StopOptions = StopOptions { timeout: Some(0), signal: None };
 
-async fn whole(archive: ArchiveStream) -> Vec<u8> {
+pub(crate) async fn whole(archive: ArchiveStream) -> Vec<u8> {
     archive.try_collect::<Vec<Bytes>>().await.unwrap().concat()
 }
 
 /// Names of an archive, links with where they lead, files with their text.
-fn listed(archive: &[u8]) -> Vec<String> {
+pub(crate) fn listed(archive: &[u8]) -> Vec<String> {
     let mut archive = tar::Archive::new(archive);
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
@@ -37,7 +37,7 @@ async fn get(engine: &Engine, name: &str, path: &str) -> Result<Vec<String>, Err
     Ok(listed(&whole(archive).await))
 }
 
-fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
+pub(crate) fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (name, text) in entries {
         let mut header = tar::Header::new_ustar();
@@ -51,12 +51,18 @@ fn archive(entries: &[(&str, &str)]) -> Vec<u8> {
     tar.into_inner().unwrap()
 }
 
-async fn put(engine: &Engine, name: &str, path: &str, options: PutOptions, bytes: Vec<u8>) -> Result<(), Error> {
+pub(crate) async fn put(
+    engine: &Engine,
+    name: &str,
+    path: &str,
+    options: PutOptions,
+    bytes: Vec<u8>,
+) -> Result<(), Error> {
     let pieces: Vec<_> = bytes.chunks(1000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     engine.put_archive(name, path, options, futures_util::stream::iter(pieces).boxed()).await
 }
 
-async fn started(
+pub(crate) async fn started(
     engine: &Engine,
     name: &str,
     line: &str,

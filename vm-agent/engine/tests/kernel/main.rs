@@ -10,3 +10,4 @@ mod ground;
 mod isolation;
 mod limits;
 mod streams;
+mod users;

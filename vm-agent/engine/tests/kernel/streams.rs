@@ -54,7 +54,7 @@ async fn running(ground: &Ground, change: impl FnOnce(&mut ContainerConfig)) -> 
     engine
 }
 
-fn command(line: &str) -> ExecConfig {
+pub(crate) fn command(line: &str) -> ExecConfig {
     let cmd = ["sh", "-c", line].map(str::to_owned).to_vec();
     ExecConfig { cmd, attach_stdout: true, attach_stderr: true, ..ExecConfig::default() }
 }
@@ -68,7 +68,7 @@ async fn begin(engine: &Engine, config: ExecConfig) -> (String, Attachment) {
 }
 
 /// Output, error and exit code.
-async fn exec(engine: &Engine, config: ExecConfig) -> (String, String, Option<i64>) {
+pub(crate) async fn exec(engine: &Engine, config: ExecConfig) -> (String, String, Option<i64>) {
     let (id, mut attached) = begin(engine, config).await;
     let (out, err) = rest(&mut attached.output).await;
     (out, err, engine.inspect_exec(&id).unwrap().exit_code)

@@ -5,7 +5,10 @@
 
 mod header;
 
-use crate::rooted::{pin_at, reopen};
+use crate::{
+    ids::Ids,
+    rooted::{pin_at, reopen},
+};
 use header::EntryHeader;
 use rustix::{
     fs::{
@@ -69,6 +72,8 @@ pub struct Packing<'a> {
     pub layer: bool,
     /// Paths from the top that are left out when nothing is below them.
     pub stubs: BTreeSet<Vec<u8>>,
+    /// Who the users of the archive are in the tree.
+    pub ids: Ids,
 }
 
 /// Writes the tree of the directory `top`, in order of names; how many entries were written. Blocks.
@@ -94,9 +99,8 @@ pub fn pack(top: &OwnedFd, how: &Packing<'_>, out: &mut impl Write) -> Result<u6
 ///
 /// # Errors
 /// As [`pack`].
-pub fn pack_one(pinned: OwnedFd, name: &CStr, out: &mut impl Write) -> Result<(), PackError> {
-    let how = Packing::default();
-    let mut pack = Pack { out, how: &how, links: HashMap::new(), piece: vec![0; PIECE], entries: 0 };
+pub fn pack_one(pinned: OwnedFd, name: &CStr, how: &Packing<'_>, out: &mut impl Write) -> Result<(), PackError> {
+    let mut pack = Pack { out, how, links: HashMap::new(), piece: vec![0; PIECE], entries: 0 };
     let entry = name.to_bytes().to_vec();
     pack.node(pinned, name, entry.clone(), entry, 0, DEEPEST)?;
     header::end(pack.out)?;
@@ -269,7 +273,11 @@ impl<W: Write> Pack<'_, W> {
         xattrs: &[Xattr],
     ) -> Result<(), PackError> {
         self.entries += 1;
-        Ok(EntryHeader { path, kind, link, size, stat, xattrs }.write(self.out)?)
+        let ids = self.how.ids;
+        let (mut stat, mut xattrs) = (*stat, xattrs.to_vec());
+        (stat.st_uid, stat.st_gid) = (ids.inside(stat.st_uid), ids.inside(stat.st_gid));
+        xattrs.iter_mut().for_each(|attribute| ids.attribute_inside(attribute));
+        Ok(EntryHeader { path, kind, link, size, stat: &stat, xattrs: &xattrs }.write(self.out)?)
     }
 }
 

@@ -74,7 +74,7 @@ fn names_are_dockers() {
     }
     let mut out = Vec::new();
     let pinned = Root::open(dir.path()).unwrap().pin_link("d/f").unwrap();
-    pack_one(pinned, c"f", &mut out).unwrap();
+    pack_one(pinned, c"f", &Packing::default(), &mut out).unwrap();
     assert_eq!(listed(&out), ["f"]);
 }
 

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     erase::erase_at,
+    ids::Ids,
     rooted::{self, Root},
 };
 use rustix::{
@@ -36,6 +37,8 @@ pub struct Extraction {
     pub keep_kinds: bool,
     /// Owner of everything, instead of the archive's.
     pub owner: Option<(u32, u32)>,
+    /// Who the users of the archive are in the directory.
+    pub ids: Ids,
 }
 
 /// Why an archive could not be extracted. What was made before stays, as in docker.
@@ -74,6 +77,11 @@ pub fn extract(root: &Root, archive: impl BufRead, how: &Extraction) -> Result<(
         if let Some((uid, gid)) = how.owner {
             (entry.uid, entry.gid) = (uid, gid);
         }
+        for id in [&mut entry.uid, &mut entry.gid] {
+            *id = how.ids.outside(*id).ok_or_else(|| stranger(&entry.path, *id))?;
+        }
+        // A list that names others could only be kept by giving their rights to somebody else.
+        entry.xattrs.retain_mut(|attribute| how.ids.attribute_outside(attribute));
         place.add(&entry, &mut entries)?;
     }
     place.finish();
@@ -194,7 +202,8 @@ impl Place<'_> {
         for part in rest {
             mkdirat(&dir, part, Mode::from_raw_mode(0o755))?;
             let (uid, gid) = self.how.owner.unwrap_or((0, 0));
-            let owner = (rustix::fs::Uid::from_raw(uid), rustix::fs::Gid::from_raw(gid));
+            let outside = |id| self.how.ids.outside(id).ok_or(Errno::OVERFLOW);
+            let owner = (rustix::fs::Uid::from_raw(outside(uid)?), rustix::fs::Gid::from_raw(outside(gid)?));
             chownat(&dir, part, Some(owner.0), Some(owner.1), AtFlags::SYMLINK_NOFOLLOW)?;
             dir = open_dir(&dir, part)?;
         }
@@ -210,6 +219,10 @@ impl Place<'_> {
             }
         }
     }
+}
+
+fn stranger(path: &[u8], id: u32) -> UnpackError {
+    refused(path, &format!("its owner {id} is nobody in the container's user namespace"))
 }
 
 fn is_below(path: &[u8], dir: &[u8]) -> bool {

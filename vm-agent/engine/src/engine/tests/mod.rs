@@ -7,6 +7,7 @@ mod limits;
 mod recovery;
 mod refusals;
 mod sharing;
+mod users;
 mod volumes;
 
 use crate::{

@@ -13,7 +13,15 @@ struct Log {
 
 fn live(life: Life) -> Option<Arc<Live>> {
     let network = crate::container::NetworkSettings::default();
-    Some(Arc::new(Live { name: "web".into(), life, network, publications: vec![], filled: false, tuning: None }))
+    Some(Arc::new(Live {
+        name: "web".into(),
+        life,
+        network,
+        publications: vec![],
+        filled: false,
+        users: None,
+        tuning: None,
+    }))
 }
 
 impl Log {
