@@ -24,7 +24,7 @@ pub struct Isolation {
     pub ipc: Option<String>,
     /// `host`.
     pub uts: Option<String>,
-    /// `host`.
+    /// `host` or `auto`; `None` is the engine's default.
     pub userns: Option<String>,
     /// `host` or `private`.
     pub cgroupns: Option<String>,

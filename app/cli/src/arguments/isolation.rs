@@ -26,7 +26,7 @@ pub(crate) struct IsolationOptions {
     /// UTS namespace to use: host
     #[arg(long, value_name = "MODE")]
     uts: Option<String>,
-    /// User namespace to use: host
+    /// User namespace to use: host, or auto for one of its own in which root is nobody on the machine
     #[arg(long, value_name = "MODE")]
     userns: Option<String>,
     /// Cgroup namespace to use: host or private
@@ -142,7 +142,7 @@ impl IsolationOptions {
             pid: mode(&self.pid, "--pid", "PID", &["host"], true)?,
             ipc: mode(&self.ipc, "--ipc", "IPC", &["none", "private", "shareable", "host"], true)?,
             uts: mode(&self.uts, "--uts", "UTS", &["host"], false)?,
-            userns: mode(&self.userns, "--userns", "USER", &["host"], false)?,
+            userns: mode(&self.userns, "--userns", "USER", &["host", "auto"], false)?,
             cgroupns: mode(&self.cgroupns, "--cgroupns", "CGROUP", &["host", "private"], false)?,
             cgroup_parent: self.cgroup_parent.clone(),
             cap_add: self.cap_add.clone(),
