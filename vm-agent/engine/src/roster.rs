@@ -20,6 +20,8 @@ pub(crate) struct Container {
     /// Shared by copies into it while it runs, which begin under `operation`: whoever holds that and has waited for
     /// this once knows that nobody writes by a way that an earlier process had.
     pub(crate) written_into: Arc<tokio::sync::RwLock<()>>,
+    /// Told when it is removed by force: who copies into it stops.
+    pub(crate) cut_off: watch::Sender<()>,
     /// Its files while they are looked at without a process: who looks at the same time shares them.
     pub(crate) view: tokio::sync::Mutex<Weak<View>>,
     /// Held while the row and `live` change together.
@@ -39,6 +41,7 @@ impl Container {
             last: OnceLock::new(),
             operation: Arc::default(),
             written_into: Arc::default(),
+            cut_off: watch::Sender::default(),
             view: tokio::sync::Mutex::default(),
             change: tokio::sync::Mutex::default(),
             waiting: tokio::sync::Mutex::default(),

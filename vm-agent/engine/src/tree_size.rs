@@ -1,4 +1,4 @@
-//! How much a container has written: its files may change under the walk, so nothing is reached by a path of more than
+//! How much room a container's files or a volume's take, as docker counts it: they may change under the walk, so nothing is reached by a path of more than
 //! one step that could lead elsewhere.
 
 use rustix::{

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::{
     Result,
     container::ListOptions,
-    image::{ImageFilters, ImageSummary},
+    image::ImageSummary,
     system::{DiskObject, DiskUsage, ImageUsage, ImagesUsage, VolumeUsage},
     tree_size::tree_size,
     volume::VolumeFilters,
@@ -57,7 +57,7 @@ impl Engine {
         let usage =
             |summary: ImageSummary| ImageUsage { shared: shared.get(&summary.id).copied().unwrap_or(0), summary };
         Ok(ImagesUsage {
-            images: self.list_images(ImageFilters::default()).await?.into_iter().map(usage).collect(),
+            images: self.summaries(images.into_iter()).map(usage).collect(),
             layers: layers.values().map(|layer| layer.size).sum(),
             reclaimable: layers.values().filter(|layer| !layer.used).map(|layer| layer.size).sum(),
         })

@@ -88,6 +88,7 @@ impl Engine {
     ) -> Result<()> {
         let container = self.inner.roster.find(name)?;
         let live = container.now()?;
+        let mut cut_off = container.cut_off.subscribe();
         let (view, _copying) = self.view_to_write(&container).await?;
         let (feed, reader) = pieces(AHEAD);
         let (name, path) = (name.to_owned(), path.to_owned());
@@ -110,13 +111,23 @@ impl Engine {
             })
         });
         let mut refused = 0;
-        while let Some(piece) = archive.next().await {
+        loop {
+            let piece = tokio::select! {
+                piece = archive.next() => piece,
+                // The sender lives as long as the container, which is held here.
+                _ = cut_off.changed() => Some(Err(io::Error::other("the container is removed"))),
+            };
+            let Some(piece) = piece else { break };
+            let cut = piece.is_err();
             let len = piece.as_ref().map_or(TAKEN_AFTER_ALL, Bytes::len);
             if feed.is_closed() || feed.send(piece).await.is_err() {
                 refused += len;
                 if refused > TAKEN_AFTER_ALL {
                     break;
                 }
+            }
+            if cut {
+                break;
             }
         }
         drop(feed);

@@ -88,34 +88,36 @@ impl Engine {
     /// When the store cannot be read.
     pub async fn list_images(&self, filters: ImageFilters) -> Result<Vec<ImageSummary>> {
         let images = self.inner.seams.images.list().await?;
-        let mut containers: HashMap<String, usize> = HashMap::new();
-        for container in self.inner.roster.all() {
-            *containers.entry(container.definition.image_id.clone()).or_default() += 1;
-        }
         let bound = async |names: &[String]| -> Result<Option<i64>> {
             let Some(name) = names.first() else { return Ok(None) };
             Ok(Some(created(&self.inner.seams.images.resolve(name).await?).map_or(0, |at| at.0)))
         };
         let (before, since) = (bound(&filters.before).await?, bound(&filters.since).await?);
-        Ok(images
-            .into_iter()
-            .filter(|image| {
-                let at = created(image).map_or(0, |at| at.0);
-                before.is_none_or(|before| at < before) && since.is_none_or(|since| at > since) && fits(image, &filters)
-            })
-            .map(|image| {
-                let id = image.id.to_string();
-                ImageSummary {
-                    repo_tags: image.tags.iter().map(Reference::familiar).collect(),
-                    repo_digests: image.digests.iter().map(Reference::familiar).collect(),
-                    created: created(&image),
-                    size: image.size,
-                    labels: image.config.config.labels.clone(),
-                    containers: containers.get(&id).copied().unwrap_or(0),
-                    id,
-                }
-            })
-            .collect())
+        let fitting = images.into_iter().filter(|image| {
+            let at = created(image).map_or(0, |at| at.0);
+            before.is_none_or(|before| at < before) && since.is_none_or(|since| at > since) && fits(image, &filters)
+        });
+        Ok(self.summaries(fitting).collect())
+    }
+
+    /// What a list shows of images.
+    pub(super) fn summaries(&self, images: impl Iterator<Item = Image>) -> impl Iterator<Item = ImageSummary> {
+        let mut containers: HashMap<String, usize> = HashMap::new();
+        for container in self.inner.roster.all() {
+            *containers.entry(container.definition.image_id.clone()).or_default() += 1;
+        }
+        images.map(move |image| {
+            let id = image.id.to_string();
+            ImageSummary {
+                repo_tags: image.tags.iter().map(Reference::familiar).collect(),
+                repo_digests: image.digests.iter().map(Reference::familiar).collect(),
+                created: created(&image),
+                size: image.size,
+                labels: image.config.config.labels.clone(),
+                containers: containers.get(&id).copied().unwrap_or(0),
+                id,
+            }
+        })
     }
 
     /// Everything about one image, by reference, id or prefix of an id.

@@ -21,6 +21,10 @@ impl Engine {
         if busy && !options.force {
             return Err(Error::StillRunning { name: live.name.clone(), state });
         }
+        if options.force {
+            // A client that sends no more of what it copies would be waited for.
+            container.cut_off.send_replace(());
+        }
         if busy {
             self.end_by_force(&container, state).await?;
         }

@@ -4,7 +4,9 @@ use super::{Engine, system::cpus};
 use crate::{
     Error, Result,
     container::{ContainerState, Live, NetworkMode},
+    rootfs::Rootfs,
     roster::Container,
+    spec::Names,
     stats::{self, ContainerStats, Usage},
     top::{self, ProcessTable},
 };
@@ -86,7 +88,12 @@ impl Engine {
         }
         let directory = self.cgroup(&container.definition);
         let now = self.inner.seams.clock.now();
-        let table = tokio::task::spawn_blocking(move || top::table(&directory, &columns, now, super::system::memory()))
+        let rootfs = self.inner.paths.rootfs(container.id());
+        let read = move || {
+            let names = Rootfs::open(&rootfs).map(|root| Names::read(&root)).unwrap_or_default();
+            top::table(&directory, &columns, now, super::system::memory(), names)
+        };
+        let table = tokio::task::spawn_blocking(read)
             .await
             .map_err(|e| Error::Internal(format!("could not read processes: {e}")))?;
         self.tell(&container, &live, "top", &[]);

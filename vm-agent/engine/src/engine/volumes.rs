@@ -6,13 +6,12 @@ use crate::{
     event::EventKind,
     filter,
     store::VolumeRow,
+    tree_size::tree_size,
     volume::{CreateVolume, Volume, VolumeFilters, VolumesPruned, name},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
-    os::unix::fs::MetadataExt,
-    path::Path,
 };
 
 impl Engine {
@@ -166,7 +165,7 @@ impl Engine {
         volumes.remove(name);
         self.tell_volume("destroy", name);
         let deleted = tokio::task::spawn_blocking(move || -> io::Result<u64> {
-            let size = size_of(&aside)?;
+            let size = tree_size(&aside)?;
             fs::remove_dir_all(&aside)?;
             Ok(size)
         });
@@ -208,16 +207,4 @@ fn fits(row: &VolumeRow, filters: &VolumeFilters, used: &BTreeSet<String>) -> bo
         && (filters.driver.is_empty() || filters.driver.iter().any(|driver| driver == "local"))
         && filters.label.iter().all(|label| filter::label_fits(label, &row.labels))
         && filters.dangling.is_none_or(|dangling| dangling != used.contains(&row.name))
-}
-
-/// Bytes on disk below a directory; links are not followed.
-fn size_of(path: &Path) -> io::Result<u64> {
-    let meta = fs::symlink_metadata(path)?;
-    let mut size = meta.blocks().saturating_mul(512);
-    if meta.is_dir() {
-        for entry in fs::read_dir(path)? {
-            size = size.saturating_add(size_of(&entry?.path())?);
-        }
-    }
-    Ok(size)
 }

@@ -23,7 +23,7 @@ pub(crate) use namespaces::{Joined, donor, joining};
 pub(crate) use resources::{
     adapt as adapt_resources, check as check_resources, check_update, update as resources_update,
 };
-pub(crate) use user::ResolvedUser;
+pub(crate) use user::{Names, ResolvedUser};
 
 use crate::{
     Error, Result,

@@ -3,7 +3,10 @@
 
 use crate::{Error, Result, rootfs::Rootfs};
 use serde_json::{Value, json};
-use std::io::{BufRead, BufReader, Read};
+use std::{
+    collections::BTreeMap,
+    io::{BufRead, BufReader, Read},
+};
 
 /// No real file is longer; a longer one is read so far. Bytes.
 const LONGEST_FILE: u64 = 4 << 20;
@@ -63,6 +66,27 @@ impl ResolvedUser {
             "/".clone_into(&mut found.home);
         }
         Ok(found)
+    }
+}
+
+/// Names by number, as a container's own files have them; the first of a number counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Names {
+    pub(crate) users: BTreeMap<u32, String>,
+    pub(crate) groups: BTreeMap<u32, String>,
+}
+
+impl Names {
+    /// Those of a container; none where a file cannot be read.
+    pub(crate) fn read(root: &Rootfs) -> Self {
+        let mut names = Self::default();
+        for entry in passwd(root).into_iter().flatten() {
+            names.users.entry(entry.uid).or_insert(entry.name);
+        }
+        for entry in groups(root).into_iter().flatten() {
+            names.groups.entry(entry.gid).or_insert(entry.name);
+        }
+        names
     }
 }
 

@@ -33,8 +33,8 @@ const COLUMNS: &[(&[&str], &str, Cell)] = &[
     (&["sid", "sess", "session"], "SID", |p, _| p.session.to_string()),
     (&["uid", "euid"], "UID", |p, _| p.uid.to_string()),
     (&["gid", "egid"], "GID", |p, _| p.gid.to_string()),
-    (&["user", "euser", "uname"], "USER", |p, _| owner(p.uid)),
-    (&["group", "egroup"], "GROUP", |p, _| owner(p.gid)),
+    (&["user", "euser", "uname"], "USER", |p, m| m.user(p.uid)),
+    (&["group", "egroup"], "GROUP", |p, m| m.group(p.gid)),
     (&["comm", "ucmd", "ucomm"], "COMMAND", |p, _| p.name.clone()),
     (&["cmd"], "CMD", |p, _| p.command.clone()),
     (&["args", "command"], "COMMAND", |p, _| p.command.clone()),
@@ -136,11 +136,6 @@ fn unknown(what: &str) -> Error {
     ))
 }
 
-/// The container's names are not the machine's: only root is the same everywhere.
-fn owner(id: u32) -> String {
-    if id == 0 { "root".to_owned() } else { id.to_string() }
-}
-
 fn age(process: &Process, machine: &Machine) -> u64 {
     let since_boot = u64::try_from(machine.now - machine.booted).unwrap_or(0);
     since_boot.saturating_sub(process.started)
@@ -213,6 +208,7 @@ fn started(process: &Process, machine: &Machine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::Names;
 
     #[test]
     fn options_choose_columns_or_are_refused() {
@@ -234,7 +230,7 @@ mod tests {
 
     #[test]
     fn cells_look_as_those_of_ps() {
-        let machine = Machine { now: 1_800_000_000, booted: 1_799_990_000, memory: 1 << 30 };
+        let machine = Machine { now: 1_800_000_000, booted: 1_799_990_000, memory: 1 << 30, names: Names::default() };
         let process = Process {
             pid: 7,
             state: 'S',

@@ -6,7 +6,7 @@ mod process;
 
 pub(crate) use column::{Column, columns};
 
-use crate::Timestamp;
+use crate::{Timestamp, spec::Names};
 use process::{Machine, Process};
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -19,9 +19,9 @@ pub struct ProcessTable {
     pub processes: Vec<Vec<String>>,
 }
 
-/// Reads the processes of a control group and those below it.
-pub(crate) fn table(directory: &Path, columns: &[Column], now: Timestamp, memory: u64) -> ProcessTable {
-    let machine = Machine::read(now, memory);
+/// Reads the processes of a control group and those below it. `names` are the container's.
+pub(crate) fn table(directory: &Path, columns: &[Column], now: Timestamp, memory: u64, names: Names) -> ProcessTable {
+    let machine = Machine::read(now, memory, names);
     let mut pids = BTreeSet::new();
     collect(directory, &mut pids);
     let row = |process: Process| columns.iter().map(|column| column.of(&process, &machine)).collect();
@@ -58,7 +58,7 @@ mod tests {
             ("aux", "USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND"),
             ("-o pid,comm,nlwp", "PID COMMAND NLWP"),
         ] {
-            let table = table(dir.path(), &columns(options).unwrap(), now, 1 << 30);
+            let table = table(dir.path(), &columns(options).unwrap(), now, 1 << 30, Names::default());
             assert_eq!(table.titles.join(" "), titles);
             assert_eq!(table.processes.len(), 1, "the one that does not exist has no row");
             let row = &table.processes[0];

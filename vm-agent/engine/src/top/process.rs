@@ -1,12 +1,14 @@
 //! One process as procfs tells it (proc_pid_stat(5), proc_pid_status(5)).
 
-use crate::Timestamp;
+use crate::{Timestamp, spec::Names};
 use std::fs;
 
 /// Ticks of procfs per second.
 const TICKS: u64 = 100;
 /// A command line longer than this is cut, bytes.
 const MOST_WORDS: usize = 4096;
+/// As useradd(8) has it, bytes.
+const LONGEST_NAME: usize = 32;
 
 /// What the columns need of the machine.
 pub(super) struct Machine {
@@ -16,13 +18,23 @@ pub(super) struct Machine {
     pub(super) booted: i64,
     /// Bytes.
     pub(super) memory: u64,
+    /// The container's.
+    pub(super) names: Names,
 }
 
 impl Machine {
-    pub(super) fn read(now: Timestamp, memory: u64) -> Self {
+    pub(super) fn read(now: Timestamp, memory: u64, names: Names) -> Self {
         let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
         let booted = stat.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse().ok());
-        Self { now: now.seconds(), booted: booted.unwrap_or(now.seconds()), memory }
+        Self { now: now.seconds(), booted: booted.unwrap_or(now.seconds()), memory, names }
+    }
+
+    pub(super) fn user(&self, id: u32) -> String {
+        owner(id, self.names.users.get(&id))
+    }
+
+    pub(super) fn group(&self, id: u32) -> String {
+        owner(id, self.names.groups.get(&id))
     }
 }
 
@@ -106,6 +118,15 @@ fn command(words: &[u8], name: &str) -> String {
     if text.trim().is_empty() { format!("[{name}]") } else { plain(&text) }
 }
 
+/// The number where there is no name, or one that nobody could read. The superuser has one name everywhere.
+fn owner(id: u32, name: Option<&String>) -> String {
+    match name {
+        _ if id == 0 => "root".to_owned(),
+        Some(name) if (1..=LONGEST_NAME).contains(&name.len()) && !name.contains(char::is_whitespace) => plain(name),
+        _ => id.to_string(),
+    }
+}
+
 /// Nothing in it steers a terminal or ends a line.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
@@ -125,6 +146,16 @@ mod tests {
         for bad in ["", "7", "7 (a", "7 (a) "] {
             assert_eq!(parse_stat(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn owners_have_the_containers_names_where_they_are_names() {
+        let names = [(0, "toor"), (33, "www"), (34, "a b"), (35, ""), (36, "e\u{1b}[2J")];
+        let users = names.map(|(id, name)| (id, name.to_owned())).into();
+        let machine = Machine::read(Timestamp(0), 1, Names { users, groups: [(5, "tty".to_owned())].into() });
+        let shown = [0, 33, 34, 35, 36, 99].map(|id| machine.user(id));
+        assert_eq!(shown, ["root", "www", "34", "35", "e?[2J", "99"]);
+        assert_eq!((machine.group(5), machine.group(33)), ("tty".to_owned(), "33".to_owned()));
     }
 
     #[test]

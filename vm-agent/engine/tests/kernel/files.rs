@@ -173,6 +173,34 @@ fn a_container_that_is_copied_into_stops_but_does_not_start_again_meanwhile() {
 }
 
 #[test]
+fn a_copy_that_stalls_keeps_no_container_from_being_removed_by_force() {
+    on_own_ground(|ground| async move {
+        let engine = ground.engine_with_busybox().await;
+        for runs in [true, false] {
+            started(&engine, "c1", "mkdir -p /tmp; touch /tmp/ready; sleep 1000", |_| {}).await;
+            if !runs {
+                engine.stop_container("c1", AT_ONCE).await.unwrap();
+            }
+            let (feed, pieces) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(1);
+            let pieces = futures_util::stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+            let copy = tokio::spawn({
+                let engine = engine.clone();
+                async move { engine.put_archive("c1", "/tmp", PutOptions::default(), pieces.boxed()).await }
+            });
+            let bytes = Bytes::from(archive(&[("slow", "text")]));
+            // The third goes through once the first was taken; nothing comes behind it.
+            for piece in [bytes.slice(..512), bytes.slice(512..600), bytes.slice(600..700)] {
+                feed.send(Ok(piece)).await.unwrap();
+            }
+            engine.remove_container("c1", FORCE).await.unwrap();
+            let said = copy.await.unwrap().unwrap_err().to_string();
+            assert!(said.contains("the container is removed"), "{said}");
+        }
+        ground.nothing_runs();
+    });
+}
+
+#[test]
 fn what_is_read_only_stays_so() {
     on_own_ground(|ground| async move {
         let engine = ground.engine_with_busybox().await;

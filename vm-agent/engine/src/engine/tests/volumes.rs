@@ -3,6 +3,7 @@ use crate::{
     ErrorKind,
     container::RemoveOptions,
     network::NetworkFilters,
+    system::DiskObject,
     volume::{CreateVolume, VolumeFilters},
 };
 
@@ -54,10 +55,12 @@ async fn a_volume_is_made_once_and_pruned_when_nobody_uses_it() {
     let anonymous = make(None).await.unwrap();
     assert!(anonymous.anonymous && anonymous.name.len() == 64);
     std::fs::write(anonymous.mountpoint.join("x"), vec![1; 10_000]).unwrap();
+    let usage = case.engine.disk_usage(&[DiskObject::Volume]).await.unwrap().volumes.unwrap();
+    let told = usage.iter().find(|usage| usage.volume.name == anonymous.name).unwrap().size;
     case.create("web", |host| host.binds = vec!["used:/x".into()]).await;
     let pruned = case.engine.prune_volumes(VolumeFilters::default()).await.unwrap();
     assert_eq!(pruned.deleted, [anonymous.name]);
-    assert!(pruned.space_reclaimed >= 10_000);
+    assert_eq!((pruned.space_reclaimed, told), (10_000, 10_000), "a prune frees what disk usage tells");
     let pruned = case.engine.prune_volumes(VolumeFilters { all: true, ..Default::default() }).await.unwrap();
     assert_eq!(pruned.deleted, ["data"]);
     assert_eq!(names(&case).await, ["used"]);
