@@ -19,6 +19,7 @@ pub mod share;
 pub mod volume;
 pub mod welcome;
 
+pub use berth_protocol::detach_keys;
 pub use client::Client;
 pub use container::{ContainerRow, ContainerState, PortRow};
 pub use error::Error;

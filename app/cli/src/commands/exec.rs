@@ -11,9 +11,9 @@ use berth_api::{
     client::{AttachOptions, ExecRequest, Waiting},
     container::WaitFor,
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// How long the exit code may take to come after the last output of a terminal that may have been left by its keys.
+/// How long the exit code may take to come once nobody reads the output.
 const EXIT_CODE: Duration = Duration::from_secs(1);
 /// Between two looks at an exec whose output has ended and whose end is not known yet.
 const LOOK: Duration = Duration::from_millis(20);
@@ -46,16 +46,16 @@ pub(super) async fn exec(client: &Client, options: Exec) -> Outcome {
         return Ok(0);
     }
     let attached = client.start_exec(&id, options.tty).await?;
-    let end = session::converse(client, Peer::Exec(id.clone()), attached, stdin, options.tty).await?;
-    let asked = Instant::now();
+    let end =
+        session::converse(client, Peer::Exec(id.clone()), attached, stdin, options.tty, options.detach_keys.as_deref())
+            .await?;
     loop {
         if let Some(exit_code) = client.exec_exit_code(&id).await? {
             return Ok(code(exit_code));
         }
         match end {
-            End::Unread => return Ok(0),
-            End::OutputOrLeft if asked.elapsed() > EXIT_CODE => return Ok(0),
-            End::Output | End::OutputOrLeft => tokio::time::sleep(LOOK).await,
+            End::Unread | End::Left => return Ok(0),
+            End::Output => tokio::time::sleep(LOOK).await,
         }
     }
 }
@@ -83,7 +83,15 @@ pub(super) async fn attach(client: &Client, options: &Attach) -> Outcome {
     let how = AttachOptions { stdin, stdout: true, stderr: true, tty, detach_keys: options.detach_keys.clone() };
     let attached = client.attach(&id, &how).await?;
     let work = async {
-        let end = session::converse(client, Peer::Container(id.clone()), attached, stdin, tty).await?;
+        let end = session::converse(
+            client,
+            Peer::Container(id.clone()),
+            attached,
+            stdin,
+            tty,
+            options.detach_keys.as_deref(),
+        )
+        .await?;
         ended(client, &id, waiting, end).await
     };
     if options.sig_proxy && !tty { session::passing_signals(client, &id, &mut signals, work).await } else { work.await }
@@ -94,7 +102,8 @@ pub(super) async fn ended(client: &Client, id: &str, waiting: Waiting, end: End)
     let mut exit_code = std::pin::pin!(waiting.exit_code());
     match end {
         End::Output => return Ok(code(exit_code.await?)),
-        End::OutputOrLeft | End::Unread => {}
+        End::Left => return Ok(0),
+        End::Unread => {}
     }
     if let Ok(exit_code) = tokio::time::timeout(EXIT_CODE, &mut exit_code).await {
         return Ok(code(exit_code?));

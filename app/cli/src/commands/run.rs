@@ -77,7 +77,15 @@ pub(super) async fn attended(
         return Ok(0);
     }
     let work = async {
-        let end = session::converse(client, Peer::Container(id.to_owned()), attached, how.stdin, how.tty).await?;
+        let end = session::converse(
+            client,
+            Peer::Container(id.to_owned()),
+            attached,
+            how.stdin,
+            how.tty,
+            how.detach_keys.as_deref(),
+        )
+        .await?;
         exec::ended(client, id, waiting, end).await
     };
     if sig_proxy && !how.tty { session::passing_signals(client, id, &mut signals, work).await } else { work.await }

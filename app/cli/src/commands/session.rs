@@ -9,9 +9,10 @@ use crate::{
 use berth_api::{
     Client, Error,
     client::{Attached, Output},
+    detach_keys::{DetachKeys, Watched},
 };
 use futures_util::StreamExt;
-use std::{convert::Infallible, future::Future, io::Write, time::Duration};
+use std::{cell::Cell, convert::Infallible, future::Future, io::Write, time::Duration};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Read from standard input at once, bytes.
@@ -40,11 +41,11 @@ impl Peer {
 /// How a conversation came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The other side's output ended, and nobody can have typed the keys that leave it: its process ended, or this side
-    /// was too far behind to be sent more.
+    /// The other side's output ended: its process ended, or this side was too far behind to be sent more, which it was
+    /// told.
     Output,
-    /// Its output ended, or the keys were typed that leave its terminal.
-    OutputOrLeft,
+    /// The keys were typed that leave its terminal, or what is typed ended; what ran goes on.
+    Left,
     /// Nobody reads this side's output any more, as behind `| head`; what ran goes on.
     Unread,
 }
@@ -70,12 +71,16 @@ pub(super) async fn converse(
     attached: Attached,
     stdin: bool,
     tty: bool,
+    keys: Option<&str>,
 ) -> Result<End, Failure> {
     let _raw = if tty && stdin { Some(Raw::begin().map_err(io("prepare the terminal"))?) } else { None };
     let Attached { output, mut input } = attached;
+    let left = Cell::new(false);
     let typing = async {
         if stdin {
-            type_in(&mut input).await;
+            // The engine looks for the same keys in the same bytes.
+            let keys = keys.and_then(|keys| DetachKeys::parse(keys).ok()).unwrap_or_default();
+            type_in(&mut input, tty.then(|| (Watched::new(keys), &left))).await;
         }
         // Dropping it would end the connection.
         std::future::pending::<Infallible>().await
@@ -88,8 +93,7 @@ pub(super) async fn converse(
     };
     tokio::select! {
         end = copy(output) => Ok(match end? {
-            // Only who types into a terminal can have typed its keys.
-            End::Output if tty && stdin => End::OutputOrLeft,
+            End::Output if left.get() => End::Left,
             end => end,
         }),
         never = typing => match never {},
@@ -100,15 +104,22 @@ pub(super) async fn converse(
 /// Sends standard input to its end, to one whose output nobody wants.
 pub(super) async fn send(attached: Attached) {
     let mut input = attached.input;
-    type_in(&mut input).await;
+    type_in(&mut input, None).await;
 }
 
-/// Who reads no more is about to end, and its output tells how.
-async fn type_in(input: &mut (impl AsyncWrite + Unpin)) {
+/// Who reads no more is about to end, and its output tells how. A terminal is left by its keys, or when nothing more
+/// can be typed.
+async fn type_in(input: &mut (impl AsyncWrite + Unpin), mut terminal: Option<(Watched, &Cell<bool>)>) {
     let mut typed = tokio::io::stdin();
     let mut buffer = vec![0; CHUNK];
     loop {
         let length = typed.read(&mut buffer).await.unwrap_or(0);
+        // Noted before the engine can hear of it.
+        if let Some((keys, left)) = &mut terminal
+            && (length == 0 || keys.take(&buffer[..length]).1)
+        {
+            left.set(true);
+        }
         if length == 0 || input.write_all(&buffer[..length]).await.is_err() || input.flush().await.is_err() {
             break;
         }

@@ -1,15 +1,12 @@
 //! Being part of a process's standard streams.
 
-mod detach_keys;
-
-pub use detach_keys::{DetachKeys, InvalidKeys};
+pub use berth_protocol::detach_keys::{DetachKeys, InvalidKeys};
 
 use crate::{
     log::LogStream,
     seam::{Attached, ProcessInput, ProcessOutput, RuntimeError},
 };
-use bytes::Bytes;
-use detach_keys::Watched;
+use berth_protocol::detach_keys::Watched;
 use tokio::sync::oneshot;
 
 /// How to attach.
@@ -103,7 +100,7 @@ impl AttachedInput {
         if matches!(self.way, Way::None) {
             return AfterInput::More;
         }
-        let (typed, left) = if self.tty { self.keys.take(bytes) } else { (Bytes::copy_from_slice(bytes), false) };
+        let (typed, left) = if self.tty { self.keys.take(bytes) } else { (bytes.to_vec(), false) };
         if let Some(input) = self.opened().await
             && let Err(e) = input.write(&typed).await
         {

@@ -22,6 +22,9 @@ const MAX_INPUT: usize = 64 << 10;
 /// No frame of output is larger: the monitor reads at most this much at once. Bytes.
 const MAX_OUTPUT: u32 = 1 << 20;
 
+/// What a client is told that did not take its output in time; on a terminal too.
+const LEFT_BEHIND: &[u8] = b"\r\nthe output goes on without this client, which did not keep up with it\r\n";
+
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Answer {
@@ -100,6 +103,7 @@ pub(super) fn output(ahead: Bytes, reader: impl AsyncRead + Send + Unpin + 'stat
         let stdio = match kind {
             1 => Stdio::Stdout,
             2 => Stdio::Stderr,
+            3 if length == 0 => return Ok(Some(((Stdio::Stderr, Bytes::from_static(LEFT_BEHIND)), reader))),
             _ => return Err(io::Error::other("a frame is of no kind")),
         };
         if length > MAX_OUTPUT {

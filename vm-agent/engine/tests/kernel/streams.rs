@@ -152,6 +152,28 @@ fn a_stalled_client_holds_nothing_up_but_one_from_the_start_gets_everything() {
 }
 
 #[test]
+fn a_client_that_is_left_behind_is_told_so() {
+    on_own_ground(|ground| async move {
+        let engine = ground.engine_with_busybox().await;
+        let line = "read go; seq 1 700000; : > /done; sleep 1000";
+        engine.create_container(shell("box", line, |config, _| config.open_stdin = true)).await.unwrap();
+        engine.start_container("box").await.unwrap();
+        let mut stalled = engine.attach_container("box", everything()).await.unwrap();
+        stalled.input.write(b"go\n").await;
+        soon(async {
+            while engine.container_path_stat("box", "/done").await.is_err() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
+        let (out, err) = rest(&mut stalled.output).await;
+        assert!(out.starts_with("1\n2\n") && out.lines().count() < 700_000, "{}", out.lines().count());
+        assert_eq!(err, "\r\nthe output goes on without this client, which did not keep up with it\r\n");
+        engine.remove_container("box", FORCE).await.unwrap();
+    });
+}
+
+#[test]
 fn input_and_logs_outlive_the_engine() {
     on_own_ground(|ground| async move {
         drop(ground.engine_with_busybox().await);

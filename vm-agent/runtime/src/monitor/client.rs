@@ -28,6 +28,8 @@ const KEPT: usize = 64 * 1024;
 const INPUT: u8 = 0;
 const OUTPUT: u8 = 1;
 const ERROR: u8 = 2;
+/// The last frame for a client that was left behind; of length 0.
+const LEFT_BEHIND: u8 = 3;
 
 /// What a client asks for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
@@ -102,6 +104,8 @@ pub(super) struct Client {
     pub(super) silent: bool,
     /// It takes no more.
     pub(super) broken: bool,
+    /// It did not take its output in time, and gets no more than what waits for it.
+    left_behind: bool,
     /// What the monitor watches it for; `None` when it is not watched.
     pub(super) watched: Option<EpollFlags>,
 }
@@ -116,6 +120,7 @@ impl Client {
             role: Role::Asking,
             silent: false,
             broken: false,
+            left_behind: false,
             watched: None,
         }
     }
@@ -172,7 +177,7 @@ impl Client {
     /// Sends output, unless the client does not want it.
     pub(super) fn send_output(&mut self, source: Source, output: &[u8]) {
         let Role::Attached(attachment) = self.role else { return };
-        if !attachment.takes(source) || output.is_empty() {
+        if !attachment.takes(source) || output.is_empty() || self.left_behind {
             return;
         }
         let kind = match source {
@@ -196,6 +201,20 @@ impl Client {
         let in_head = sent.min(head.len());
         self.unsent.extend_from_slice(&head[in_head..]);
         self.unsent.extend_from_slice(&rest[sent - in_head..]);
+    }
+
+    /// Sends no more output to one for whom too much waits: it gets what does, and learns that this is not all.
+    pub(super) fn leave_behind_if_late(&mut self) {
+        let Role::Attached(attachment) = self.role else { return };
+        if self.unsent() > AHEAD && !attachment.lossless && !self.left_behind {
+            self.left_behind = true;
+            self.send(&[LEFT_BEHIND, 0, 0, 0, 0], &[]);
+        }
+    }
+
+    /// Whether there is nothing more to come for it.
+    pub(super) fn is_done(&self) -> bool {
+        self.left_behind && self.unsent.is_empty()
     }
 
     /// Sends more of what waits.

@@ -142,9 +142,9 @@ impl Watch {
             _ => None,
         };
         let kept_waiting = full && attachment.is_some();
-        let left_behind = client.unsent() > AHEAD && !attachment.is_some_and(|attachment| attachment.lossless);
+        client.leave_behind_if_late();
         let gone = client.silent && !kept_waiting && client.role != Role::Waiting;
-        if client.broken || gone || left_behind {
+        if client.broken || gone || client.is_done() {
             return self.part_with(token, attachment);
         }
         let mut flags = EpollFlags::empty();

@@ -1,6 +1,5 @@
 //! The keys by which a client leaves a terminal without ending what runs in it (moby `term/ascii.go`, `term/proxy.go`).
-
-use bytes::Bytes;
+//! The engine keeps them from the process; a client that looks for them too knows why its attachment ended.
 
 /// A sequence of keys, as the bytes they send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,18 +52,21 @@ fn key(word: &str) -> Option<u8> {
 }
 
 /// Looks for the keys in what is typed. A beginning of them is held back until it is clear what it becomes.
-pub(super) struct Watched {
+#[derive(Debug)]
+pub struct Watched {
     keys: DetachKeys,
     matched: usize,
 }
 
 impl Watched {
-    pub(super) fn new(keys: DetachKeys) -> Self {
+    /// Nothing is typed yet.
+    #[must_use]
+    pub fn new(keys: DetachKeys) -> Self {
         Self { keys, matched: 0 }
     }
 
     /// What of `typed` is for the process, and whether the keys have come. What follows them is dropped.
-    pub(super) fn take(&mut self, typed: &[u8]) -> (Bytes, bool) {
+    pub fn take(&mut self, typed: &[u8]) -> (Vec<u8>, bool) {
         let keys = &self.keys.0;
         let mut through = Vec::with_capacity(typed.len());
         for byte in typed {
@@ -78,13 +80,13 @@ impl Watched {
             if keys.get(self.matched) == Some(byte) {
                 self.matched += 1;
                 if self.matched == keys.len() {
-                    return (through.into(), true);
+                    return (through, true);
                 }
             } else {
                 through.push(*byte);
             }
         }
-        (through.into(), false)
+        (through, false)
     }
 }
 
@@ -113,9 +115,9 @@ mod tests {
     #[test]
     fn a_beginning_is_held_back_and_goes_through_when_it_was_none() {
         let mut watched = Watched::new(DetachKeys::default());
-        assert_eq!(watched.take(b"a\x10"), (Bytes::from_static(b"a"), false));
-        assert_eq!(watched.take(b"b"), (Bytes::from_static(b"\x10b"), false));
-        assert_eq!(watched.take(b"\x10\x10\x11rest"), (Bytes::from_static(b"\x10"), true));
+        assert_eq!(watched.take(b"a\x10"), (b"a".to_vec(), false));
+        assert_eq!(watched.take(b"b"), (b"\x10b".to_vec(), false));
+        assert_eq!(watched.take(b"\x10\x10\x11rest"), (b"\x10".to_vec(), true));
     }
 
     proptest! {
