@@ -190,7 +190,10 @@ mod tests {
             ipc: Some("shareable".into()),
             open_system_paths: true,
             devices: vec![isolation::device("/dev/kmsg:/dev/k:r").unwrap()],
-            mounts: vec![isolation::mount("type=bind,src=/proc,dst=/p,ro,bind-recursive=readonly").unwrap()],
+            mounts: vec![
+                isolation::mount("type=bind,src=/proc,dst=/p,ro,bind-propagation=rprivate,bind-recursive=readonly")
+                    .unwrap(),
+            ],
             ulimits: vec![isolation::ulimit("nofile=10:20").unwrap()],
             tmpfs: vec![("/t".into(), "size=1m".into())],
             ..Isolation::default()

@@ -3,7 +3,7 @@
 use super::{Isolation, MountSpec};
 use bollard::models::{
     DeviceMapping, HostConfig, HostConfigCgroupnsModeEnum, Mount, MountBindOptions, MountBindOptionsPropagationEnum,
-    MountTmpfsOptions, MountType, MountVolumeOptions, ResourcesUlimits,
+    MountTmpfsOptions, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ResourcesUlimits,
 };
 
 impl Isolation {
@@ -76,6 +76,17 @@ impl From<MountSpec> for Mount {
             "cluster" => MountType::CLUSTER,
             _ => MountType::VOLUME,
         };
+        let volume_options = spec.has_volume_options().then(|| MountVolumeOptions {
+            no_copy: set(spec.no_copy),
+            labels: some(&spec.labels).map(|labels| labels.into_iter().collect()),
+            subpath: spec.subpath.clone(),
+            driver_config: (spec.driver.is_some() || !spec.driver_options.is_empty()).then(|| {
+                MountVolumeOptionsDriverConfig {
+                    name: spec.driver.clone(),
+                    options: some(&spec.driver_options).map(|options| options.into_iter().collect()),
+                }
+            }),
+        });
         Self {
             typ: Some(kind),
             source: Some(spec.source).filter(|source| !source.is_empty()),
@@ -90,11 +101,7 @@ impl From<MountSpec> for Mount {
                     ..Default::default()
                 }
             }),
-            volume_options: (spec.no_copy || !spec.labels.is_empty()).then(|| MountVolumeOptions {
-                no_copy: set(spec.no_copy),
-                labels: some(&spec.labels).map(|labels| labels.into_iter().collect()),
-                ..Default::default()
-            }),
+            volume_options,
             tmpfs_options: (spec.tmpfs_size.is_some() || spec.tmpfs_mode.is_some()).then(|| MountTmpfsOptions {
                 size_bytes: spec.tmpfs_size,
                 mode: spec.tmpfs_mode,
