@@ -85,8 +85,17 @@ impl Client {
     /// # Panics
     /// When it fails.
     pub fn load(&mut self, archive: &[u8]) {
-        let answer = self.exchange("POST", "/images/load?quiet=1", "application/x-tar", archive).expect("docker load");
+        let answer = self.send("POST", "/images/load?quiet=1", archive);
         assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
+    /// Sends an archive.
+    ///
+    /// # Panics
+    /// When the connection breaks.
+    pub fn send(&mut self, method: &str, path: &str, archive: &[u8]) -> Answer {
+        let answer = self.exchange(method, path, "application/x-tar", archive);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// Puts an archive into a container, as `docker cp` does.

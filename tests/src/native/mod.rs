@@ -5,7 +5,7 @@ mod archive;
 mod client;
 mod ground;
 
-pub use archive::busybox;
+pub use archive::{Layer, busybox, image};
 pub use client::{Answer, Client, Pieces};
 pub use ground::{Ground, Traces};
 

@@ -11,15 +11,18 @@ use anyhow::Result;
 const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
 
 /// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
-const FAULTS: [(&str, &str, u32); 8] = [
+const FAULTS: [(&str, &str, u32); 11] = [
     ("engine-killed", "engine_killed", 2_000),
     ("engine-restarts", "engine_restarts", 100),
     ("concurrent", "requests_at_once", 1_000_000),
     ("many", "what_many_containers_took", 10_000),
     ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
+    ("attack-cwd", "no_descriptor_is_a_working_directory", 1_024),
+    ("attack-race", "a_racer_redirects_nothing", 10_000),
     ("attack-swap", "a_swapped_mount_target", 10_000),
     ("attack-copy", "a_swapped_directory_is_not_copied", 10_000),
-    ("attack-labels", "labels_are_data", 1),
+    ("attack-helpers", "nothing_of_an_image_runs", 1),
+    ("attack-labels", "labels_are_data", 2_000),
 ];
 
 /// The crates with fuzz targets, and how many inputs each target gets in full.

@@ -1,32 +1,9 @@
-//! Known attacks, made many times through the API while a canary watches.
+//! A place that is swapped for another while it is mounted or copied.
 
+use super::{output, remove, run, start};
 use crate::count;
-use berth_tests::native::{Client, Engine, Ground, program};
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-
-/// CVE-2019-5736: containers whose program is the runtime, and a program that writes to every `/proc/*/exe` it
-/// sees meanwhile.
-#[test]
-fn the_runtime_is_not_overwritten() {
-    let runtime = program("berth-runtime");
-    let hash = || Sha256::digest(std::fs::read(&runtime).expect("the runtime"));
-    let before = hash();
-    let ground = Ground::new();
-    let engine = Engine::with_busybox(&ground);
-    let mut client = engine.client();
-    let overwrites = "while :; do for exe in /proc/[0-9]*/exe; do (echo overwritten > $exe) 2>/dev/null; done; done";
-    let attacker = client.create("attacker", &run(&["sh", "-c", overwrites], json!({ "CapAdd": ["ALL"] })));
-    start(&mut client, &attacker);
-    for n in 0..count(15) {
-        let id = client.create("", &run(&["/proc/self/exe", "features"], json!({ "NetworkMode": "none" })));
-        client.request("POST", &format!("/containers/{id}/start"), None);
-        client.request("POST", &format!("/containers/{id}/wait"), None).ok();
-        assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204);
-        assert_eq!(hash(), before, "after start {n}");
-    }
-    assert_eq!(client.request("DELETE", &format!("/containers/{attacker}?force=1"), None).status, 204);
-}
+use berth_tests::native::{Engine, Ground};
+use serde_json::json;
 
 /// CVE-2021-30465: one container swaps a directory in a volume for a link to the root while another is started with a
 /// mount below it.
@@ -45,27 +22,31 @@ fn a_swapped_mount_target_leads_nowhere() {
     );
     let swapper = client.create("swapper", &run(&["sh", "-c", &swaps], json!({ "Binds": ["shared:/vol"] })));
     start(&mut client, &swapper);
-    let mut started = 0;
+    let (mut started, mut met) = (0, 0);
     let times = count(25);
+    let look = format!("cat /vol/a/canary/alive 2>/dev/null; ls -d {} 2>/dev/null; true", canary.display());
     for n in 0..times {
         let host = json!({ "Binds": ["shared:/vol", "other:/vol/a/canary"], "Tmpfs": { "/vol/a/tmp": "" }, "NetworkMode": "none" });
-        let body = run(&["sh", "-c", "cat /vol/a/canary/alive 2>/dev/null; true"], host);
+        let body = run(&["sh", "-c", &look], host);
         let id = client.create("", &body);
         // A start that meets the link may fail; what it must not do is follow it out.
         if client.request("POST", &format!("/containers/{id}/start"), None).status == 204 {
             started += 1;
             client.request("POST", &format!("/containers/{id}/wait"), None).ok();
-            let logs = client.request("GET", &format!("/containers/{id}/logs?stdout=1"), None);
-            assert!(logs.body.is_empty(), "start {n} read the canary: {}", logs.text());
+            let seen = output(&mut client, &id);
+            assert!(!seen.contains("alive"), "start {n} read the canary: {seen}");
+            // The link was followed in the container's own root.
+            met += u32::from(!seen.is_empty());
         }
         let outside: Vec<_> = ground.traces().mounts.into_iter().filter(|at| at.contains("canary")).collect();
         assert!(outside.is_empty(), "start {n} mounted {outside:?}");
-        assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204);
+        remove(&mut client, &id);
         assert_eq!(std::fs::read_dir(&canary).expect("the canary").count(), 1, "start {n}");
     }
-    println!("{started} of {times} starts went through");
+    println!("{started} of {times} starts went through, {met} of them met the link");
     assert!(started > 0, "the swapper kept every start from going through: nothing was tested");
-    assert_eq!(client.request("DELETE", &format!("/containers/{swapper}?force=1"), None).status, 204);
+    assert!(times < 1_000 || met > 0 || started < times, "no start met the link: nothing was tested");
+    remove(&mut client, &swapper);
 }
 
 /// CVE-2018-15664: a container swaps a directory for links that lead out, in its root and in a volume, while files are
@@ -135,51 +116,5 @@ fn a_swapped_directory_is_not_copied_through() {
     );
     assert!(got > 0 && put > 0, "the swapper kept every copy from going through: nothing was tested");
     assert!(swapped > 0, "no copy met a link: nothing was tested");
-    assert_eq!(client.request("DELETE", &format!("/containers/{swapper}?force=1"), None).status, 204);
-}
-
-/// CVE-2026-94603: no label changes what a container is made of.
-#[test]
-fn labels_are_data() {
-    let ground = Ground::new();
-    let engine = Engine::with_busybox(&ground);
-    let mut client = engine.client();
-    let mut spec = |labels: Value| {
-        let mut body = run(&["sleep", "100000"], json!({ "NetworkMode": "none" }));
-        body["Labels"] = labels;
-        body["Hostname"] = json!("same");
-        let id = client.create("labelled", &body);
-        start(&mut client, &id);
-        let text = std::fs::read_to_string(ground.dir().join("run/containers").join(&id).join("config.json"));
-        assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204);
-        text.expect("config.json").replace(&id, "ID")
-    };
-    let plain = spec(json!({}));
-    assert!(plain.contains("\"sleep\""));
-    for (name, value) in [
-        ("io.containerd.runc.v2.group", "x"),
-        ("run.oci.hooks.stderr", "/dev/null"),
-        ("run.oci.keep_original_groups", "1"),
-        ("run.oci.seccomp.receiver", "/tmp/socket"),
-        ("run.oci.mount_context_type", "rootcontext"),
-        ("module.wasm.image/variant", "compat"),
-        ("org.systemd.property.DeviceAllow", "'/dev/sda rwm'"),
-        ("io.kubernetes.cri-o.Devices", "/dev/sda"),
-        ("com.docker.compose.project", "../../etc"),
-        ("devices.nvidia.com/gpu", "all"),
-        ("berth.privileged", "true"),
-        ("privileged", "true"),
-        ("\u{0}\n\"}", "\"},\"privileged\":true"),
-    ] {
-        assert_eq!(spec(json!({ name: value })), plain, "{name}");
-    }
-}
-
-fn run(command: &[&str], host: Value) -> Value {
-    json!({ "Image": "busybox", "Cmd": command, "HostConfig": host })
-}
-
-fn start(client: &mut Client, id: &str) {
-    let started = client.request("POST", &format!("/containers/{id}/start"), None);
-    assert_eq!(started.status, 204, "{}", started.text());
+    remove(&mut client, &swapper);
 }
