@@ -8,5 +8,6 @@ mod main_job;
 mod recovery;
 mod refusals;
 mod streams;
+mod users;
 mod welcome;
 mod window;
