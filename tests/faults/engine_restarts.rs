@@ -1,7 +1,10 @@
-//! Containers write numbered lines while engines come and go: none ends, no line is lost or doubled.
+//! Containers write numbered lines while engines come and go: none ends, no line is lost or doubled, and the
+//! end of one that ends meanwhile is remembered.
 
 use crate::count;
-use berth_tests::native::{Engine, Ground, container};
+use berth_tests::eventually;
+use berth_tests::native::{Client, Engine, Ground, container};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Fifty lines at once, then a pause: pipes are never empty for long and never full.
@@ -32,8 +35,12 @@ fn containers_do_not_notice_that_the_engine_restarts() {
     let before = states(&engine);
     for restart in 1..=restarts {
         std::thread::sleep(Duration::from_millis(60));
+        let code = 1 + restart % 100;
+        let leaves = leaver(&mut engine.client(), code);
         engine.kill();
+        leaves.ends();
         engine = Engine::start(&ground);
+        leaves.is_remembered(&mut engine.client(), code);
         assert_eq!(states(&engine), before, "restart {restart}");
     }
     let mut client = engine.client();
@@ -52,6 +59,35 @@ fn containers_do_not_notice_that_the_engine_restarts() {
         assert_eq!(client.request("DELETE", &format!("/containers/{id}"), None).status, 204);
     }
     assert_eq!(ground.traces(), berth_tests::native::Traces::default());
+}
+
+/// A container that ends while no engine is there.
+struct Leaver {
+    id: String,
+    process: PathBuf,
+}
+
+fn leaver(client: &mut Client, code: u32) -> Leaver {
+    let script = format!("sleep 0.3; echo last; exit {code}");
+    let id = client.create("", &container(&["sh", "-c", &script], "bridge"));
+    assert_eq!(client.request("POST", &format!("/containers/{id}/start"), None).status, 204);
+    let state = client.request("GET", &format!("/containers/{id}/json"), None).ok()["State"].clone();
+    Leaver { process: PathBuf::from(format!("/proc/{}", state["Pid"])), id }
+}
+
+impl Leaver {
+    fn ends(&self) {
+        eventually("it ends", Duration::from_secs(60), || (!self.process.exists()).then_some(()));
+    }
+
+    fn is_remembered(&self, client: &mut Client, code: u32) {
+        let Self { id, .. } = self;
+        let state = client.request("GET", &format!("/containers/{id}/json"), None).ok()["State"].clone();
+        assert_eq!((&state["Status"], &state["ExitCode"]), (&"exited".into(), &code.into()), "{state}");
+        let logs = client.request("GET", &format!("/containers/{id}/logs?stdout=1"), None);
+        assert_eq!(lines(&logs.body), ["last"]);
+        assert_eq!(client.request("DELETE", &format!("/containers/{id}"), None).status, 204);
+    }
 }
 
 /// The lines in docker's multiplexed stream: eight bytes in front of each frame, the last four its length.

@@ -59,8 +59,15 @@ impl Client {
     /// When nobody listens.
     #[must_use]
     pub fn to(socket: &Path) -> Self {
-        let stream = UnixStream::connect(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()));
-        Self { stream: BufReader::new(stream) }
+        Self::try_to(socket).unwrap_or_else(|error| panic!("{}: {error}", socket.display()))
+    }
+
+    /// Connects to an engine that may be dead.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub fn try_to(socket: &Path) -> std::io::Result<Self> {
+        Ok(Self { stream: BufReader::new(UnixStream::connect(socket)?) })
     }
 
     /// Sends a request with a JSON body.
@@ -94,16 +101,15 @@ impl Client {
     /// # Panics
     /// When the connection breaks.
     pub fn send(&mut self, method: &str, path: &str, archive: &[u8]) -> Answer {
-        let answer = self.exchange(method, path, "application/x-tar", archive);
-        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+        self.try_send(method, path, archive).unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
-    /// Puts an archive into a container, as `docker cp` does.
+    /// As [`Client::send`], for a connection that may break.
     ///
     /// # Errors
-    /// When the connection breaks.
-    pub fn put_archive(&mut self, path: &str, archive: &[u8]) -> std::io::Result<Answer> {
-        self.exchange("PUT", path, "application/x-tar", archive)
+    /// When it does.
+    pub fn try_send(&mut self, method: &str, path: &str, archive: &[u8]) -> std::io::Result<Answer> {
+        self.exchange(method, path, "application/x-tar", archive)
     }
 
     /// Creates a container: its id.

@@ -91,6 +91,12 @@ impl Ground {
         all.filter(|pid| named(pid) && namespace(pid) == ours).count()
     }
 
+    /// What is there of images: blobs, layers, and what is on its way.
+    #[must_use]
+    pub fn objects(&self) -> BTreeSet<String> {
+        self.names_below(&["data/blobs/sha256", "data/layers", "data/tmp"])
+    }
+
     /// What is there of containers now.
     ///
     /// # Panics
@@ -104,18 +110,20 @@ impl Ground {
         let links = String::from_utf8(links).expect("names");
         let names = links.lines().filter_map(|line| Some(line.split(": ").nth(1)?.to_owned()));
         let cgroups = self.path("/sys/fs/cgroup/berth");
-        let places = ["data/containers", "run/containers", "run/netns", "run/runtime"];
         Traces {
             mounts: mounts.lines().filter_map(below).collect(),
             links: names.filter(|name| name != "lo" && name != "berth0").collect(),
             cgroups: names_in(&cgroups).into_iter().filter(|name| cgroups.join(name).is_dir()).collect(),
-            folders: places
-                .iter()
-                .flat_map(|place| {
-                    names_in(&self.dir().join(place)).into_iter().map(move |name| format!("{place}/{name}"))
-                })
-                .collect(),
+            folders: self.names_below(&["data/containers", "run/containers", "run/netns", "run/runtime"]),
         }
+    }
+
+    fn names_below(&self, places: &[&str]) -> BTreeSet<String> {
+        let names = |place: &&str| {
+            let all = names_in(&self.dir().join(place)).into_iter();
+            all.map(|name| format!("{place}/{name}")).collect::<Vec<_>>()
+        };
+        places.iter().flat_map(names).collect()
     }
 }
 
