@@ -93,7 +93,9 @@ impl Client {
         mut on_progress: impl FnMut(crate::PullProgress),
     ) -> Result<Created, Error> {
         match self.create(request).await {
-            Err(Error::Engine { status: 404, message }) if message.contains("No such image") => {}
+            // The second is docker's sentence for an image that is there for another platform.
+            Err(Error::Engine { status: 404, message })
+                if message.contains("No such image") || message.contains("does not match the specified platform") => {}
             answer => return answer,
         }
         let mut pull = std::pin::pin!(self.pull(&request.image, request.platform.as_deref())?);

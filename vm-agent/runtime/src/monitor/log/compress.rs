@@ -1,7 +1,7 @@
 //! Finished files of a log become smaller, in a process of their own: the monitor has its container to look after.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io,
     os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
     path::Path,
@@ -48,6 +48,12 @@ fn compress_file(plain: &Path) -> io::Result<()> {
         // It is compressed, or was the oldest.
         Err(error) => return missing_is_fine(error),
     };
+    match file.try_lock() {
+        Ok(()) => {}
+        // Another process is at it.
+        Err(TryLockError::WouldBlock) => return Ok(()),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
     let compressed = sibling(plain, ENDING);
     // Without a name until it is whole: nothing half made stays, however this ends.
     let directory = plain.parent().unwrap_or(Path::new("/"));
@@ -58,8 +64,9 @@ fn compress_file(plain: &Path) -> io::Result<()> {
     written.sync_all()?;
     let by_descriptor = format!("/proc/self/fd/{}", written.as_raw_fd());
     match linkat(AT_FDCWD, by_descriptor.as_str(), AT_FDCWD, &compressed, AtFlags::AT_SYMLINK_FOLLOW) {
-        // Another one was as far.
-        Ok(()) | Err(Errno::EEXIST) => {}
+        Ok(()) => {}
+        // Another one was as far, and what it made is not for this one to remove.
+        Err(Errno::EEXIST) => return fs::remove_file(plain).or_else(missing_is_fine),
         Err(errno) => return Err(errno.into()),
     }
     match fs::remove_file(plain) {

@@ -236,6 +236,26 @@ mod tests {
     }
 
     #[test]
+    fn several_at_once_compress_a_log_and_lose_nothing() {
+        for _ in 0..50 {
+            let place = tempfile::tempdir().unwrap();
+            let file = place.path().join("container.log");
+            for number in 1..=4 {
+                std::fs::write(place.path().join(format!("container.log.{number}")), vec![b'x'; 20_000]).unwrap();
+            }
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| compress(&file).unwrap());
+                }
+            });
+            let names = std::fs::read_dir(place.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<_> = names.map(|name| name.into_string().unwrap()).collect();
+            names.sort();
+            assert_eq!(names, (1..=4).map(|number| format!("container.log.{number}.gz")).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn a_log_of_one_file_begins_anew() {
         let place = tempfile::tempdir().unwrap();
         let file = place.path().join("container.log");
