@@ -2,6 +2,7 @@
 
 mod faults;
 mod files;
+mod images;
 mod isolation;
 mod limits;
 mod main_job;

@@ -3,6 +3,7 @@
 use crate::{Build, eventually, free_port, get};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,8 @@ pub struct Registry {
     process: Child,
     port: u16,
     _config: tempfile::NamedTempFile,
+    /// Of one that began empty.
+    _own: Option<tempfile::TempDir>,
 }
 
 /// What a spoiling registry does to a blob.
@@ -30,10 +33,26 @@ impl Registry {
     /// When it does not answer.
     #[must_use]
     pub fn start() -> Self {
-        let port = free_port();
-        let mut config = tempfile::NamedTempFile::new().expect("a config file");
         let storage = Build::registry_storage();
         assert!(storage.exists(), "{} is missing: run `cargo xtask fixtures`", storage.display());
+        Self::serve(&storage)
+    }
+
+    /// Starts one that has nothing, to push to.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn empty() -> Self {
+        let storage = tempfile::tempdir().expect("a directory");
+        let mut registry = Self::serve(storage.path());
+        registry._own = Some(storage);
+        registry
+    }
+
+    fn serve(storage: &Path) -> Self {
+        let port = free_port();
+        let mut config = tempfile::NamedTempFile::new().expect("a config file");
         write!(
             config,
             "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{}' }} }}\nhttp: {{ addr: '127.0.0.1:{port}' }}\n",
@@ -48,7 +67,7 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed");
-        let registry = Self { process, port, _config: config };
+        let registry = Self { process, port, _config: config, _own: None };
         eventually("the registry answers", Duration::from_secs(20), || {
             get(&format!("http://127.0.0.1:{port}/v2/")).ok()
         });

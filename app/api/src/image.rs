@@ -24,7 +24,7 @@ pub struct ImageRow {
     pub size: u64,
 }
 
-/// One message of a pull.
+/// One message of a pull or a push.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct PullProgress {

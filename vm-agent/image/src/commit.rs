@@ -3,7 +3,7 @@
 use crate::{
     Digest, History, ImageConfig, ImageError, ImageId, Reference, Result, Snapshot,
     assemble::{Assembly, Open, Plan, Source, blocking, plans},
-    digest::Hasher,
+    digest::Hashed,
     error::IoContext as _,
     pack::{PackError, Packing, pack},
     pull::now,
@@ -14,7 +14,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::{
     collections::BTreeSet,
     fs::File,
-    io::{self, BufReader, BufWriter, Write},
+    io::{BufReader, BufWriter},
     path::Path,
     sync::Arc,
 };
@@ -91,12 +91,10 @@ fn pack_upper(snapshot: &Snapshot, stubs: BTreeSet<Vec<u8>>, scratch: &Scratch) 
     let top = top.at("open", upper)?;
     let path = scratch.path().join("layer");
     let file = BufWriter::with_capacity(256 << 10, File::create_new(&path).at("create", &path)?);
-    let mut out = Hashed { out: file, hasher: Hasher::default(), size: 0 };
+    let mut out = Hashed::new(file);
     let how = Packing { layer: true, stubs, ..Packing::default() };
     pack(&top, &how, &mut out).map_err(|error| told(error, &path))?;
-    let Hashed { mut out, hasher, size } = out;
-    out.flush().at("write", &path)?;
-    Ok(Some((hasher.finish(), size)))
+    Ok(Some(out.finish().at("write", &path)?))
 }
 
 fn told(error: PackError, path: &Path) -> ImageError {
@@ -104,29 +102,5 @@ fn told(error: PackError, path: &Path) -> ImageError {
         PackError::Write(source) => ImageError::Io { doing: "write", path: path.to_owned(), source },
         PackError::Read { path, source } => ImageError::Io { doing: "read the container's", path: path.into(), source },
         other => ImageError::Malformed(other.to_string()),
-    }
-}
-
-struct Hashed<W> {
-    out: W,
-    hasher: Hasher,
-    size: u64,
-}
-
-impl<W: Write> Write for Hashed<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes)?;
-        Ok(bytes.len())
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.out.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
     }
 }

@@ -31,6 +31,12 @@ pub enum ImageError {
     /// No image of this name or id is stored.
     #[error("No such image: {0}")]
     NoSuchImage(String),
+    /// A repository of which nothing is stored.
+    #[error("An image does not exist locally with the tag: {0}")]
+    NothingToPush(String),
+    /// A repository's tag that is not stored.
+    #[error("tag does not exist: {0}")]
+    NoSuchTag(String),
     /// An id prefix that several images share.
     #[error("{0} matches several images: give more digits of its id")]
     Ambiguous(String),
@@ -140,6 +146,8 @@ impl ImageError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NoSuchImage(_)
+            | Self::NothingToPush(_)
+            | Self::NoSuchTag(_)
             | Self::NoSuchSnapshot(_)
             | Self::ManifestUnknown(..)
             | Self::RepositoryUnknown(..)

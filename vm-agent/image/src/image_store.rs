@@ -1,10 +1,12 @@
 //! The facade.
 
 use crate::{
-    Commit, Credentials, Image, ImageError, ImageId, Platform, Progress, Reference, Result, Snapshot, StoreConfig,
+    Commit, Credentials, Image, ImageError, ImageId, Platform, Progress, PushProgress, Reference, Result, Snapshot,
+    StoreConfig,
     assemble::blocking,
     commit, load,
     pull::{Pull, now},
+    push::Push,
     registry::Client,
     snapshot,
     store::Store,
@@ -106,6 +108,27 @@ impl ImageStore {
             progress,
         };
         Box::pin(pull.run()).await
+    }
+
+    /// Pushes the image that a tag means, or those of all tags of the repository when the reference has none, to the
+    /// registry of its name. What the registry has is not sent again.
+    ///
+    /// # Errors
+    /// [`ImageError::NothingToPush`], [`ImageError::NoSuchTag`]; any of a registry; see [`ImageError::kind`].
+    pub async fn push(
+        &self,
+        reference: &Reference,
+        credentials: Option<&Credentials>,
+        progress: PushProgress,
+    ) -> Result<()> {
+        let push = Push {
+            store: self.store.clone(),
+            client: self.client.clone(),
+            reference: reference.clone(),
+            credentials: credentials.cloned(),
+            progress,
+        };
+        Box::pin(push.run()).await
     }
 
     /// Loads a docker archive or an OCI layout, plain or compressed tar, as `docker save` writes it.

@@ -1,4 +1,4 @@
-//! What a pull tells while it runs, in docker's order and words.
+//! What a pull and a push tell while they run, in docker's order and words.
 
 use crate::{Digest, Reference};
 use std::{fmt, sync::Arc};
@@ -70,6 +70,77 @@ pub enum PullStatus {
     Downloaded,
     /// The name means the image that it meant before.
     UpToDate,
+}
+
+/// Takes the events of a push. Called from many threads; it should return at once.
+pub type PushProgress = Arc<dyn Fn(PushEvent) + Send + Sync>;
+
+/// One event of a push. `Display` gives the text of docker's `status` field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PushEvent {
+    /// The push has begun.
+    Refers {
+        /// The repository in full, `docker.io/library/nginx`.
+        repository: String,
+    },
+    /// Something about one layer.
+    Layer {
+        /// The first twelve digits of its diff id: docker's id of the message.
+        id: String,
+        /// What happened to it.
+        progress: UploadProgress,
+    },
+    /// One tag is there.
+    Done {
+        /// The tag.
+        tag: String,
+        /// Of the manifest.
+        digest: Digest,
+        /// Of the manifest, bytes.
+        size: u64,
+    },
+}
+
+/// What happened to a layer that is pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadProgress {
+    /// It belongs to the image.
+    Preparing,
+    /// It waits for its turn.
+    Waiting,
+    /// Bytes have gone.
+    Pushing {
+        /// Bytes so far.
+        current: u64,
+        /// All bytes.
+        total: u64,
+    },
+    /// All bytes have gone, and the registry found them right.
+    Pushed,
+    /// The repository has it.
+    AlreadyExists,
+    /// The registry took it from another of its repositories.
+    Mounted {
+        /// That repository's path.
+        source: String,
+    },
+}
+
+impl fmt::Display for PushEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refers { repository } => write!(f, "The push refers to repository [{repository}]"),
+            Self::Layer { progress, .. } => match progress {
+                UploadProgress::Preparing => f.write_str("Preparing"),
+                UploadProgress::Waiting => f.write_str("Waiting"),
+                UploadProgress::Pushing { .. } => f.write_str("Pushing"),
+                UploadProgress::Pushed => f.write_str("Pushed"),
+                UploadProgress::AlreadyExists => f.write_str("Layer already exists"),
+                UploadProgress::Mounted { source } => write!(f, "Mounted from {source}"),
+            },
+            Self::Done { tag, digest, size } => write!(f, "{tag}: digest: {digest} size: {size}"),
+        }
+    }
 }
 
 impl fmt::Display for PullEvent {

@@ -6,7 +6,7 @@ use crate::{
     assemble::{Assembly, Feeder, Open, Report, Source, blocking, plans},
     layer,
     manifest::{self, Descriptor, Document, Manifest},
-    registry::{Client, Served, Session},
+    registry::{Access, Client, Served, Session},
     store::{NewImage, Store},
     turns::Turns,
 };
@@ -51,7 +51,7 @@ impl Pull {
     pub(crate) async fn run(self) -> Result<Image> {
         let reference = &self.reference;
         (self.progress)(PullEvent::Pulling { reference: reference.clone() });
-        let session = Session::open(self.client.clone(), reference, self.credentials.as_ref()).await?;
+        let session = Session::open(self.client.clone(), reference, Access::Pull, self.credentials.as_ref()).await?;
         let documents = self.documents(&session).await?;
         let id = Digest::of(&documents.config_json);
         let blobs: Vec<_> = documents.manifest.layers.iter().map(|layer| Some((layer.digest, layer.size))).collect();

@@ -6,15 +6,24 @@ use crate::{
     image::{ImageRow, PullProgress},
 };
 use ::http::Method;
-use bollard::query_parameters::{
-    CreateImageOptions, ImportImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
+use bollard::{
+    models::CreateImageInfo,
+    query_parameters::{
+        CreateImageOptions, ImportImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
+    },
 };
 use futures_util::{Stream, TryStreamExt};
+use http_body_util::BodyExt as _;
 use std::path::Path;
-use tokio_util::io::ReaderStream;
+use tokio_util::{
+    codec::{FramedRead, LinesCodec},
+    io::{ReaderStream, StreamReader},
+};
 
 /// How much of an archive is read at once, bytes.
 const CHUNK: usize = 256 << 10;
+/// The longest line of a push, bytes.
+const LONGEST_LINE: usize = 1 << 20;
 
 /// One thing that removing an image did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,6 +64,31 @@ impl Client {
             ..Default::default()
         };
         Ok(self.docker()?.create_image(Some(options), None, None).map_ok(Into::into).map_err(Error::from))
+    }
+
+    /// Pushes an image to the registry of its name, or those of all tags of the repository; the stream ends when it is
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a reference that cannot be pushed, those of every request; the rest comes in the stream.
+    pub async fn push(
+        &self,
+        reference: &str,
+        all_tags: bool,
+    ) -> Result<impl Stream<Item = Result<PullProgress, Error>> + Send + use<>, Error> {
+        let (image, tag) = name_and_tag(reference);
+        if reference.contains('@') {
+            return Err(Error::Invalid("cannot push a digest reference".into()));
+        }
+        if all_tags && image.len() < reference.len() {
+            return Err(Error::Invalid("tag can't be used with --all-tags/-a".into()));
+        }
+        let tag = if all_tags { String::new() } else { format!("?tag={}", http::query_value(tag)) };
+        let path = format!("/images/{}/push{tag}", segment("image", image)?);
+        let answer = http::send(&self.home, Method::POST, &path).await?;
+        let bytes = StreamReader::new(answer.into_data_stream().map_err(std::io::Error::other));
+        let lines = FramedRead::new(bytes, LinesCodec::new_with_max_length(LONGEST_LINE));
+        Ok(lines.map_err(|error| Error::Broken(chain(&error))).try_filter_map(async |line| said(&line)))
     }
 
     /// Everything the engine knows of an image.
@@ -116,6 +150,16 @@ impl Client {
     }
 }
 
+/// One line of a push; those for programs say nothing to people.
+fn said(line: &str) -> Result<Option<PullProgress>, Error> {
+    let info: CreateImageInfo =
+        serde_json::from_str(line).map_err(|error| Error::Broken(format!("a line of the push: {error}")))?;
+    match info.error_detail.as_ref().and_then(|detail| detail.message.clone()) {
+        Some(error) => Err(bollard::errors::Error::DockerStreamError { error }.into()),
+        None => Ok(info.status.is_some().then(|| info.into())),
+    }
+}
+
 /// `name` and tag or digest; `latest` when neither is given. A colon before a slash is a registry's port.
 pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
     if let Some((name, digest)) = reference.split_once('@') {
@@ -131,6 +175,17 @@ pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_of_a_push_is_progress_an_error_or_nothing() {
+        let line = r#"{"status":"Pushing","progressDetail":{"current":5,"total":10},"id":"aaa"}"#;
+        let progress = said(line).unwrap().unwrap();
+        assert_eq!((progress.id.as_deref(), progress.current, progress.total), (Some("aaa"), Some(5), Some(10)));
+        assert_eq!(said(r#"{"progressDetail":{},"aux":{"Tag":"latest"}}"#).unwrap(), None);
+        let error = said(r#"{"errorDetail":{"message":"denied: no"},"error":"denied: no"}"#).unwrap_err();
+        assert!(error.to_string().contains("denied: no"), "{error}");
+        assert!(said("{").is_err());
+    }
 
     #[test]
     fn a_reference_splits_at_its_tag_or_digest() {

@@ -73,6 +73,20 @@ pub(crate) enum Command {
         /// Such as nginx, nginx:1.27 or localhost:5000/app
         image: String,
     },
+    /// Push an image to the registry of its name
+    Push {
+        /// Push all tags of the repository
+        #[arg(short, long)]
+        all_tags: bool,
+        /// Print the image's name only
+        #[arg(short, long)]
+        quiet: bool,
+        /// Accepted as in docker, where it is obsolete
+        #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+        disable_content_trust: Option<bool>,
+        /// Such as localhost:5000/app or localhost:5000/app:1.0
+        image: String,
+    },
     /// List images
     Images(Images),
     /// Remove images

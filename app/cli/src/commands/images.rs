@@ -1,10 +1,10 @@
-//! `pull`, `rmi`, `load`.
+//! `pull`, `push`, `rmi`, `load`.
 
 use crate::{
     failure::{Failure, Outcome, say},
     output::outln,
     render::{
-        progress::{Pull, To},
+        progress::{To, Transfer},
         text::inert,
     },
 };
@@ -13,13 +13,26 @@ use futures_util::StreamExt;
 use std::{path::Path, pin::pin};
 
 pub(super) async fn pull(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Outcome {
-    let mut shown = Pull::new(if quiet { To::Nowhere } else { To::Stdout });
+    let mut shown = Transfer::new(if quiet { To::Nowhere } else { To::Stdout });
     let mut pull = pin!(client.pull(image, platform)?);
     while let Some(progress) = pull.next().await {
         shown.show(&progress?);
     }
     drop(shown);
     outln!("{image}");
+    Ok(0)
+}
+
+pub(super) async fn push(client: &Client, image: &str, all_tags: bool, quiet: bool) -> Outcome {
+    let mut shown = Transfer::new(if quiet { To::Nowhere } else { To::Stdout });
+    let mut push = pin!(client.push(image, all_tags).await?);
+    while let Some(progress) = push.next().await {
+        shown.show(&progress?);
+    }
+    drop(shown);
+    if quiet {
+        outln!("{image}");
+    }
     Ok(0)
 }
 

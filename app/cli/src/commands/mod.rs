@@ -51,6 +51,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             disk_usage::df(&client, verbose, format.as_deref()).await
         }
         Command::Inspect(options) => inspect::any(&client, &options).await,
+        Command::Push { all_tags, quiet, image, .. } => images::push(&client, &image, all_tags, quiet).await,
         Command::Pull { quiet, platform, image } => images::pull(&client, &image, platform.as_deref(), quiet).await,
         Command::Images(options) => listing::images(&client, &options).await,
         Command::Rmi { force, names } => images::rmi(&client, force, &names.names).await,

@@ -9,7 +9,7 @@ use crate::{
     failure::{Failure, Outcome, invalid, io, say},
     output::outln,
     render::{
-        progress::{Pull, To},
+        progress::{To, Transfer},
         text::inert,
     },
     signals,
@@ -104,7 +104,7 @@ async fn prepare(client: &Client, options: &CreateOptions, request: &RunRequest)
 
 async fn make(client: &Client, options: &CreateOptions, request: &RunRequest) -> Result<Created, Failure> {
     let to = if options.quiet { To::Nowhere } else { To::Stderr };
-    let mut shown = Pull::new(to);
+    let mut shown = Transfer::new(to);
     if options.pull == "always" {
         let mut pull = pin!(client.pull(&request.image, request.platform.as_deref())?);
         while let Some(progress) = pull.next().await {

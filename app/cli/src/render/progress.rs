@@ -1,4 +1,4 @@
-//! The progress of a pull: a bar per layer on a terminal, docker's lines elsewhere.
+//! The progress of a pull or a push: a bar per layer on a terminal, docker's lines elsewhere.
 
 use super::{size, text::inert};
 use berth_api::PullProgress;
@@ -8,7 +8,7 @@ use std::{
     io::{IsTerminal, Write},
 };
 
-/// Where a pull is shown.
+/// Where it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum To {
     /// `pull`: it is the command's output.
@@ -19,8 +19,8 @@ pub(crate) enum To {
     Nowhere,
 }
 
-/// Shows a pull.
-pub(crate) struct Pull {
+/// Shows a pull or a push.
+pub(crate) struct Transfer {
     to: To,
     bars: Option<MultiProgress>,
     layers: HashMap<String, ProgressBar>,
@@ -28,7 +28,7 @@ pub(crate) struct Pull {
     said: HashMap<String, String>,
 }
 
-impl Pull {
+impl Transfer {
     pub(crate) fn new(to: To) -> Self {
         let bars = match to {
             To::Stdout if std::io::stdout().is_terminal() => {
@@ -96,7 +96,8 @@ fn draw(bar: &ProgressBar, progress: &PullProgress) {
         _ => status,
     };
     bar.set_message(message);
-    if matches!(progress.status.as_str(), "Pull complete" | "Already exists") {
+    let last = ["Pull complete", "Already exists", "Pushed", "Layer already exists", "Mounted from"];
+    if last.iter().any(|last| progress.status.starts_with(last)) {
         bar.finish();
     }
 }

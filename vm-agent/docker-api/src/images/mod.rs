@@ -4,7 +4,9 @@
 mod inspect;
 pub(crate) mod list;
 mod load;
+mod message;
 mod pull;
+mod push;
 mod registry_auth;
 mod remove;
 mod tag;
@@ -41,6 +43,9 @@ async fn dispatch(
         (&Method::DELETE, name) => remove::delete(engine, name.to_owned(), &query).await,
         (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/json") => {
             inspect::get(&engine, &name, version).await
+        }
+        (&Method::POST, _) if let Some(name) = named("/push") => {
+            push::post(&engine, &name, &query, request.headers()).await
         }
         (&Method::POST, _) if let Some(name) = named("/tag") => tag::post(engine, name, &query).await,
         _ => Ok(front::not_found(method, request.uri().clone()).await.into_response()),

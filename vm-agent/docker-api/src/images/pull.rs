@@ -1,6 +1,9 @@
 //! `POST /images/create?fromImage=`: a pull, told line by line.
 
-use super::registry_auth;
+use super::{
+    message::{Detail, Message},
+    registry_auth,
+};
 use crate::{
     error::{ApiError, Reply},
     query::Query,
@@ -13,7 +16,6 @@ use berth_engine::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http::HeaderMap;
-use serde::Serialize;
 
 pub(super) async fn post(engine: &Engine, query: &Query, headers: &HeaderMap) -> Reply {
     let Some(image) = query.get("fromImage") else {
@@ -54,20 +56,20 @@ fn familiar(reference: &str) -> &str {
 fn said(progress: &PullProgress) -> Bytes {
     match progress {
         PullProgress::Started { repository, tag } => {
-            lines::line(&Line { id: Some(tag), ..Line::status(format!("Pulling from {repository}")) })
+            lines::line(&Message { id: Some(tag), ..Message::status(format!("Pulling from {repository}")) })
         }
-        PullProgress::Layer { id, step } => lines::line(&Line { id: Some(id), ..layer(*step) }),
+        PullProgress::Layer { id, step } => lines::line(&Message { id: Some(id), ..layer(*step) }),
         PullProgress::Done { digest, reference, up_to_date } => {
             let name = familiar(reference);
             let news = if *up_to_date { "Image is up to date for" } else { "Downloaded newer image for" };
-            let mut said = lines::line(&Line::status(format!("Digest: {digest}"))).to_vec();
-            said.extend_from_slice(&lines::line(&Line::status(format!("Status: {news} {name}"))));
+            let mut said = lines::line(&Message::status(format!("Digest: {digest}"))).to_vec();
+            said.extend_from_slice(&lines::line(&Message::status(format!("Status: {news} {name}"))));
             said.into()
         }
     }
 }
 
-fn layer(step: LayerStep) -> Line<'static> {
+fn layer(step: LayerStep) -> Message<'static> {
     let (status, progress_detail) = match step {
         LayerStep::Needed => ("Pulling fs layer", Detail::default()),
         LayerStep::Waiting => ("Waiting", Detail::default()),
@@ -82,31 +84,7 @@ fn layer(step: LayerStep) -> Line<'static> {
         }
         LayerStep::Complete => ("Pull complete", Detail::default()),
     };
-    Line { progress_detail: Some(progress_detail), ..Line::status(status.to_owned()) }
-}
-
-#[derive(Default, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
-    status: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    progress_detail: Option<Detail>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-}
-
-#[derive(Default, Serialize)]
-struct Detail {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    current: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    total: Option<u64>,
-}
-
-impl Line<'_> {
-    fn status(status: String) -> Self {
-        Self { status, progress_detail: None, id: None }
-    }
+    Message { progress_detail: Some(progress_detail), ..Message::status(status.to_owned()) }
 }
 
 #[cfg(test)]

@@ -8,10 +8,13 @@ use crate::{
     filter,
     image::{
         ImageConfig, ImageDetails, ImageFilters, ImageRemoval, ImageSummary, LayerStep, Loaded, PullProgress,
-        RegistryAuth,
+        PushProgress, PushStep, RegistryAuth,
     },
 };
-use berth_image::{Credentials, Image, ImageUse, LayerProgress, Platform, PullEvent, PullStatus, Reference, Removal};
+use berth_image::{
+    Credentials, Image, ImageUse, LayerProgress, Platform, PullEvent, PullStatus, PushEvent, Reference, Removal,
+    UploadProgress,
+};
 use futures_util::{StreamExt, stream::BoxStream};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -22,6 +25,8 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 
 /// What a pull says, until it is done or failed. Dropping it ends the pull.
 pub type PullStream = BoxStream<'static, Result<PullProgress>>;
+/// What a push says, until it is done or failed. Dropping it ends the push.
+pub type PushStream = BoxStream<'static, Result<PushProgress>>;
 
 impl Engine {
     /// Fetches an image. Errors that are known before anything is fetched are returned; later ones end the stream.
@@ -41,9 +46,8 @@ impl Engine {
             .transpose()
             .map_err(|e| Error::InvalidParameter(e.to_string()))?;
         let credentials = auth.and_then(credentials);
-        let (news, stream) = mpsc::unbounded_channel();
         let engine = self.clone();
-        let task = tokio::spawn(async move {
+        Ok(told(|news| async move {
             let digest = Arc::new(Mutex::new(String::new()));
             let progress = {
                 let (news, digest) = (news.clone(), digest.clone());
@@ -56,13 +60,34 @@ impl Engine {
                 Ok(_) => engine.tell_image("pull", &reference.familiar(), &reference.familiar_repository()),
                 Err(e) => drop(news.send(Err(e.into()))),
             }
-        });
-        let end_with_stream = AbortOnDrop(task.abort_handle());
-        let stream = UnboundedReceiverStream::new(stream).map(move |event| {
-            let _held = &end_with_stream;
-            event
-        });
-        Ok(stream.boxed())
+        }))
+    }
+
+    /// Sends an image to the registry of its name, or those of all tags of the repository when the reference has none.
+    /// Errors that are known before anything is sent are returned; later ones end the stream.
+    ///
+    /// # Errors
+    /// A reference that is none.
+    pub async fn push_image(&self, reference: &str, auth: Option<RegistryAuth>) -> Result<PushStream> {
+        let reference = parse_reference(reference)?;
+        let credentials = auth.and_then(credentials);
+        let engine = self.clone();
+        Ok(told(|news| async move {
+            let progress = {
+                let (news, engine, reference) = (news.clone(), engine.clone(), reference.clone());
+                Arc::new(move |event: PushEvent| {
+                    if let PushEvent::Done { tag, .. } = &event {
+                        let repository = reference.familiar_repository();
+                        engine.tell_image("push", &format!("{repository}:{tag}"), &repository);
+                    }
+                    drop(news.send(Ok(sent(event))));
+                })
+            };
+            let pushed = engine.inner.seams.images.push(&reference, credentials.as_ref(), progress).await;
+            if let Err(e) = pushed {
+                drop(news.send(Err(e.into())));
+            }
+        }))
     }
 
     /// Reads images from an archive (docker's or OCI's, plain, gzip or zstd).
@@ -239,6 +264,39 @@ fn credentials(auth: RegistryAuth) -> Option<Credentials> {
 }
 
 /// The store's news in the engine's terms. The digest is kept until the end, which tells both.
+/// What `work` tells, which ends with the stream.
+fn told<T, F>(work: impl FnOnce(mpsc::UnboundedSender<Result<T>>) -> F) -> BoxStream<'static, Result<T>>
+where
+    T: Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    let (news, stream) = mpsc::unbounded_channel();
+    let end_with_stream = AbortOnDrop(tokio::spawn(work(news)).abort_handle());
+    let stream = UnboundedReceiverStream::new(stream).map(move |event| {
+        let _held = &end_with_stream;
+        event
+    });
+    stream.boxed()
+}
+
+fn sent(event: PushEvent) -> PushProgress {
+    match event {
+        PushEvent::Refers { repository } => PushProgress::Started { repository },
+        PushEvent::Layer { id, progress } => PushProgress::Layer {
+            id,
+            step: match progress {
+                UploadProgress::Preparing => PushStep::Preparing,
+                UploadProgress::Waiting => PushStep::Waiting,
+                UploadProgress::Pushing { current, total } => PushStep::Pushing { current, total },
+                UploadProgress::Pushed => PushStep::Pushed,
+                UploadProgress::AlreadyExists => PushStep::AlreadyExists,
+                UploadProgress::Mounted { source } => PushStep::Mounted { source },
+            },
+        },
+        PushEvent::Done { tag, digest, size } => PushProgress::Done { tag, digest: digest.to_string(), size },
+    }
+}
+
 fn translate(event: PullEvent, digest: &Mutex<String>) -> Option<PullProgress> {
     let mut digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
     Some(match event {

@@ -31,7 +31,7 @@ mod volumes;
 mod wait;
 
 pub use commit::CommitOptions;
-pub use images::PullStream;
+pub use images::{PullStream, PushStream};
 pub use wait::ContainerWait;
 
 use crate::{

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use berth_image::{
-    Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform, Progress, Reference,
-    Removal,
+    Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform, Progress, PushProgress,
+    Reference, Removal,
 };
 use tokio::io::AsyncRead;
 
@@ -24,6 +24,17 @@ pub trait Images: Send + Sync {
         credentials: Option<&Credentials>,
         progress: Progress,
     ) -> Result<Image, ImageError>;
+
+    /// Sends an image, or those of all tags of a repository, to the registry of its name; dropping the future ends it.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn push(
+        &self,
+        reference: &Reference,
+        credentials: Option<&Credentials>,
+        progress: PushProgress,
+    ) -> Result<(), ImageError>;
 
     /// Reads an archive.
     ///
@@ -72,6 +83,15 @@ impl Images for ImageStore {
         progress: Progress,
     ) -> Result<Image, ImageError> {
         Self::pull(self, reference, platform, credentials, progress).await
+    }
+
+    async fn push(
+        &self,
+        reference: &Reference,
+        credentials: Option<&Credentials>,
+        progress: PushProgress,
+    ) -> Result<(), ImageError> {
+        Self::push(self, reference, credentials, progress).await
     }
 
     async fn load(&self, archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError> {

@@ -74,13 +74,13 @@ enum FreshLayer {
 }
 
 /// Keeps layers from being collected while an image is assembled.
-struct Lease {
+pub(crate) struct Lease {
     store: Arc<Store>,
     chain_ids: Vec<Digest>,
 }
 
 impl Lease {
-    fn new(store: Arc<Store>, chain_ids: Vec<Digest>) -> Self {
+    pub(crate) fn new(store: Arc<Store>, chain_ids: Vec<Digest>) -> Self {
         store.lease(&chain_ids);
         Self { store, chain_ids }
     }

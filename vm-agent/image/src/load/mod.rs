@@ -12,7 +12,7 @@ use crate::{
     pull::now,
     store::{NewImage, Store},
     turns::Turns,
-    unpack::compression,
+    unpack::compression::{self, Kind},
 };
 use archive::Archive;
 use std::{
@@ -121,7 +121,7 @@ async fn spool(input: &mut (impl AsyncRead + Unpin), path: &Path) -> Result<()> 
 fn decompressed(path: &Path, dir: &Path) -> Result<PathBuf> {
     let open = || File::open(path).at("open", path);
     let mut file = open()?;
-    if !compression::is_compressed(&mut file).at("read", path)? {
+    if compression::kind(&mut file).at("read", path)? == Kind::Plain {
         return Ok(path.to_owned());
     }
     file.rewind().at("read", path)?;

@@ -1,6 +1,6 @@
 //! Failures of registries in docker's words, since people search for those.
 
-use super::names::LookupError;
+use super::{Access, names::LookupError};
 use crate::{ImageError, Reference};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
@@ -96,7 +96,7 @@ fn tls_reason(error: &rustls::Error) -> String {
 }
 
 /// An answer that is no success, for a manifest or a blob of `reference`.
-pub(super) fn answer(reference: &Reference, status: StatusCode, body: &[u8]) -> ImageError {
+pub(super) fn answer(reference: &Reference, access: &Access, status: StatusCode, body: &[u8]) -> ImageError {
     let body: Option<Body> = serde_json::from_slice(body).ok();
     let first = body.and_then(|body| body.errors.into_iter().next());
     let (code, message) = first.map_or_else(Default::default, |item| (item.code, item.message));
@@ -106,6 +106,9 @@ pub(super) fn answer(reference: &Reference, status: StatusCode, body: &[u8]) -> 
         ("NAME_UNKNOWN", _) => ImageError::RepositoryUnknown(repository, said("repository name not known to registry")),
         ("MANIFEST_UNKNOWN", _) | ("", 404) => {
             ImageError::ManifestUnknown(reference.familiar(), said("manifest unknown"))
+        }
+        ("DENIED", _) | ("", 403) if *access != Access::Pull => {
+            ImageError::Unauthorized(format!("denied: {}", said("requested access to the resource is denied")))
         }
         ("DENIED", _) | ("", 403) => {
             ImageError::AccessDenied(repository, said("requested access to the resource is denied"))

@@ -1,15 +1,17 @@
 //! Bearer tokens (distribution specification, "Token Authentication").
 
-use super::{Client, challenge::Challenge, failure, origin};
-use crate::{Credentials, ImageError, Reference, Result};
+use super::{Session, challenge::Challenge, exchange::body, failure, origin};
+use crate::{Credentials, ImageError, Result};
 use reqwest::{
     StatusCode, Url,
-    header::{AUTHORIZATION, HeaderValue},
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use serde::Deserialize;
 
 /// Largest answer of a token service, bytes.
 const TOKEN_MAX: u64 = 1 << 20;
+
+const FORM: &str = "application/x-www-form-urlencoded";
 
 #[derive(Deserialize)]
 struct Answer {
@@ -19,20 +21,15 @@ struct Answer {
     access_token: String,
 }
 
-/// The `Authorization` that answers a challenge of `registry`; `None` when there is nothing to say.
-pub(super) async fn answer(
-    client: &Client,
-    registry: &Url,
-    reference: &Reference,
-    challenges: &[Challenge],
-    credentials: Option<&Credentials>,
-) -> Result<Option<HeaderValue>> {
+/// The `Authorization` that answers a registry's challenge; `None` when there is nothing to say.
+pub(super) async fn answer(session: &Session, challenges: &[Challenge]) -> Result<Option<HeaderValue>> {
+    let credentials = session.credentials.as_ref();
     if let Some(Credentials::RegistryToken(token)) = credentials {
         return secret(format!("Bearer {token}")).map(Some);
     }
     let find = |scheme: &str| challenges.iter().find(|challenge| challenge.scheme == scheme);
     if let Some(bearer) = find("bearer") {
-        return fetch(client, registry, reference, bearer, credentials).await.map(Some);
+        return fetch(session, bearer).await.map(Some);
     }
     match (find("basic"), credentials) {
         (Some(_), Some(Credentials::Basic { username, password })) => basic(username, password).map(Some),
@@ -40,19 +37,14 @@ pub(super) async fn answer(
     }
 }
 
-async fn fetch(
-    client: &Client,
-    registry: &Url,
-    reference: &Reference,
-    bearer: &Challenge,
-    credentials: Option<&Credentials>,
-) -> Result<HeaderValue> {
+async fn fetch(session: &Session, bearer: &Challenge) -> Result<HeaderValue> {
+    let (client, registry, credentials) = (&session.client, &session.base, session.credentials.as_ref());
     let parameter = |name: &str| bearer.parameters.get(name).map(String::as_str);
     let bad = || ImageError::Registry(format!("{registry}: the registry names no token service that can be asked"));
     let realm: Url = parameter("realm").and_then(|realm| realm.parse().ok()).ok_or_else(bad)?;
     let service = parameter("service").unwrap_or_default();
-    // The scope is what this program needs, and never what a server asks for.
-    let scope = format!("repository:{}:pull", reference.path());
+    // The scopes are what this program needs, and never what a server asks for.
+    let scopes = session.access.scopes(session.reference.path());
     let trusted = origin::may_get_credentials(registry, &realm);
     if !trusted && (!origin::may_redirect(registry, &realm) || credentials.is_some()) {
         return Err(ImageError::Unauthorized(format!(
@@ -68,14 +60,16 @@ async fn fetch(
                 ("refresh_token", token),
                 ("service", service),
                 ("client_id", "berth"),
-                ("scope", &scope),
+                ("scope", &scopes.join(" ")),
             ];
             let body = form_body(&form);
-            client.send(&realm, |request| request.body(body.clone()), reqwest::Method::POST).await?
+            let add = |request: reqwest::RequestBuilder| request.header(CONTENT_TYPE, FORM).body(body.clone());
+            client.send(&realm, add, reqwest::Method::POST).await?
         }
         credentials => {
             let mut url = realm.clone();
-            url.query_pairs_mut().append_pair("service", service).append_pair("scope", &scope);
+            url.query_pairs_mut().append_pair("service", service);
+            url.query_pairs_mut().extend_pairs(scopes.iter().map(|scope| ("scope", scope)));
             let authorization = match credentials {
                 Some(Credentials::Basic { username, password }) => Some(basic(username, password)?),
                 _ => None,
@@ -88,11 +82,11 @@ async fn fetch(
         }
     };
     let status = response.status();
-    let body = super::body(response, &realm, TOKEN_MAX).await?;
+    let body = body(response, &realm, TOKEN_MAX).await?;
     if !status.is_success() {
         // The service denies what it does not know; a bad password is the only other reason.
         let status = if status == StatusCode::FORBIDDEN { StatusCode::UNAUTHORIZED } else { status };
-        return Err(failure::answer(reference, status, &body));
+        return Err(failure::answer(&session.reference, &session.access, status, &body));
     }
     let answer: Answer = serde_json::from_slice(&body).map_err(|_| bad())?;
     let token = if answer.token.is_empty() { answer.access_token } else { answer.token };

@@ -8,6 +8,7 @@ mod collect;
 mod commit;
 mod flush;
 mod layout;
+mod pushing;
 mod query;
 mod removal;
 mod scratch;

@@ -6,18 +6,26 @@ use std::io::{self, BufRead, Read};
 /// make this process hold.
 const WINDOW_LOG_MAX: u32 = 25;
 
-/// Whether a stream begins like one that [`plain`] would change.
-pub(crate) fn is_compressed(stream: &mut impl Read) -> io::Result<bool> {
+/// What a stream's first bytes say it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Gzip,
+    Zstd,
+    /// Compressed in a way that images do not use.
+    Other,
+    Plain,
+}
+
+/// What `stream` begins like.
+pub(crate) fn kind(stream: &mut impl Read) -> io::Result<Kind> {
     let mut magic = Vec::new();
     stream.take(4).read_to_end(&mut magic)?;
-    Ok(matches!(
-        magic[..],
-        [0x1f, 0x8b, ..]
-            | [0x28, 0xb5, 0x2f, 0xfd]
-            | [0x50..=0x5f, 0x2a, 0x4d, 0x18]
-            | [b'B', b'Z', b'h', _]
-            | [0xfd, b'7', b'z', b'X']
-    ))
+    Ok(match magic[..] {
+        [0x1f, 0x8b, ..] => Kind::Gzip,
+        [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => Kind::Zstd,
+        [b'B', b'Z', b'h', _] | [0xfd, b'7', b'z', b'X'] => Kind::Other,
+        _ => Kind::Plain,
+    })
 }
 
 /// The plain bytes behind `compressed`, which is gzip, zstd or plain already.

@@ -11,7 +11,7 @@ fn image() -> FixtureImage {
 }
 
 /// As `docker save` wrote it for years: layers plain, in directories, the configuration named after its digest.
-fn docker_archive(image: &FixtureImage, tags: &[&str]) -> Vec<u8> {
+pub(crate) fn docker_archive(image: &FixtureImage, tags: &[&str]) -> Vec<u8> {
     let config = format!("{}.json", image.id().hex());
     let layers: Vec<String> = (0..image.layers.len()).map(|n| format!("layer-{n}/layer.tar")).collect();
     let manifest = json!([{"Config": config, "RepoTags": tags, "Layers": layers}]).to_string();

@@ -11,6 +11,7 @@ mod misbehaving;
 mod names;
 mod proxy;
 mod pull;
+mod push;
 mod registry;
 mod remove;
 mod secure;

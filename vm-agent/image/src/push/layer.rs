@@ -1,0 +1,214 @@
+//! One layer's way to a registry.
+
+use crate::{
+    Digest, ErrorKind, Layer, PushEvent, PushProgress, Result, UploadProgress,
+    assemble::blocking,
+    digest::Hashed,
+    error::IoContext as _,
+    registry::{Begun, Rest, Session},
+    store::{Scratch, Store},
+    unpack::compression::{self, Kind},
+};
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use reqwest::Body;
+use std::{
+    fs::File,
+    io::{self, BufRead as _, BufReader, BufWriter, Seek as _, SeekFrom, Write as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::io::AsyncSeekExt as _;
+use tokio_util::io::ReaderStream;
+
+/// How often a broken upload is taken up again.
+const RESUMES: u32 = 4;
+/// Before the first resumption; doubled for each further one.
+const RESUME_AFTER: Duration = Duration::from_millis(250);
+/// Bytes that are read and sent together.
+const PIECE: usize = 64 << 10;
+/// How many bytes go between two reports.
+const REPORT_EVERY: u64 = 512 << 10;
+
+/// A layer that is to be at the registry.
+pub(super) struct Upload {
+    pub(super) store: Arc<Store>,
+    pub(super) session: Arc<Session>,
+    pub(super) layer: Layer,
+    /// Another repository of the registry that has its blob.
+    pub(super) source: Option<String>,
+    pub(super) progress: PushProgress,
+}
+
+/// A blob that is at the registry.
+#[derive(Clone, Debug)]
+pub(super) struct Uploaded {
+    pub(super) digest: Digest,
+    pub(super) size: u64,
+    pub(super) is_zstd: bool,
+}
+
+/// A blob's file as it is sent.
+struct Prepared {
+    path: PathBuf,
+    blob: Uploaded,
+    /// What a compressed copy lies in.
+    _scratch: Option<Scratch>,
+}
+
+impl Upload {
+    pub(super) async fn run(self) -> Result<Uploaded> {
+        let (store, layer) = (self.store.clone(), self.layer.clone());
+        let prepared = blocking(move || prepare(&store, &layer)).await?;
+        let blob = &prepared.blob;
+        if self.session.has_blob(&blob.digest).await? {
+            self.report(UploadProgress::AlreadyExists);
+            return Ok(prepared.blob);
+        }
+        let source = self.source.as_deref().filter(|_| blob.digest == self.layer.blob);
+        let begun = self.session.begin(source.map(|source| (&blob.digest, source))).await?;
+        match (begun, source) {
+            (Begun::Mounted, source) => {
+                self.report(UploadProgress::Mounted { source: source.unwrap_or_default().to_owned() });
+            }
+            (Begun::At(location), _) => {
+                self.report(UploadProgress::Pushing { current: 0, total: blob.size });
+                self.send(&prepared, location).await?;
+                self.report(UploadProgress::Pushed);
+            }
+        }
+        Ok(prepared.blob)
+    }
+
+    async fn send(&self, prepared: &Prepared, location: reqwest::Url) -> Result<()> {
+        let Prepared { path, blob, .. } = prepared;
+        let gone = Arc::new(AtomicU64::new(0));
+        let report = {
+            let (progress, id, total) = (self.progress.clone(), self.layer.diff_id.short(), blob.size);
+            Arc::new(move |current| {
+                let pushing = UploadProgress::Pushing { current, total };
+                progress(PushEvent::Layer { id: id.clone(), progress: pushing });
+            })
+        };
+        send(&self.session, location, blob, &gone, &|from| {
+            let (path, gone, report) = (path.clone(), gone.clone(), report.clone());
+            body(path, from, move |bytes| {
+                let before = gone.fetch_add(bytes, Ordering::Relaxed);
+                if before / REPORT_EVERY != (before + bytes) / REPORT_EVERY {
+                    report(before + bytes);
+                }
+            })
+        })
+        .await
+    }
+
+    fn report(&self, progress: UploadProgress) {
+        (self.progress)(PushEvent::Layer { id: self.layer.diff_id.short(), progress });
+    }
+}
+
+/// Sends bytes that are in memory, unless the registry has them.
+pub(super) async fn send_bytes(session: &Session, digest: &Digest, bytes: &Arc<[u8]>) -> Result<()> {
+    if session.has_blob(digest).await? {
+        return Ok(());
+    }
+    let Begun::At(location) = session.begin(None).await? else { return Ok(()) };
+    let blob = Uploaded { digest: *digest, size: bytes.len() as u64, is_zstd: false };
+    send(session, location, &blob, &AtomicU64::new(0), &|from| {
+        let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..));
+        Body::from(Bytes::copy_from_slice(rest.unwrap_or_default()))
+    })
+    .await
+}
+
+/// Sends a blob to `location`. A connection that breaks is taken up where it broke.
+async fn send(
+    session: &Session,
+    mut location: reqwest::Url,
+    blob: &Uploaded,
+    gone: &AtomicU64,
+    body: &(dyn Fn(u64) -> Body + Send + Sync),
+) -> Result<()> {
+    let mut from = 0;
+    let mut resumes = 0;
+    loop {
+        gone.store(from, Ordering::Relaxed);
+        let rest = Rest { from, size: blob.size, body: &|| body(from), gone };
+        let sent = async {
+            let next = if from < blob.size { session.send_blob(&location, &rest).await? } else { location.clone() };
+            session.finish(&next, &blob.digest).await
+        };
+        let error = match sent.await {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() != ErrorKind::Unavailable || resumes == RESUMES => return Err(error),
+            Err(error) => error,
+        };
+        tracing::info!(%error, "taking an upload up again");
+        tokio::time::sleep(RESUME_AFTER * 2_u32.pow(resumes)).await;
+        resumes += 1;
+        // It may have come whole, with its answer lost.
+        if session.has_blob(&blob.digest).await.unwrap_or(false) {
+            return Ok(());
+        }
+        (from, location) = match session.sent(&location).await {
+            Ok((sent, next)) if sent <= blob.size => (sent, next),
+            // The registry has forgotten it.
+            _ => match session.begin(None).await {
+                Ok(Begun::At(location)) => (0, location),
+                Ok(Begun::Mounted) => return Ok(()),
+                Err(again) if again.kind() == ErrorKind::Unavailable => continue,
+                Err(again) => return Err(again),
+            },
+        };
+    }
+}
+
+/// The file's bytes from `from` on; `count` is told how many go.
+fn body(path: PathBuf, from: u64, count: impl Fn(u64) + Send + Sync + 'static) -> Body {
+    let bytes = async move {
+        let mut file = tokio::fs::File::open(&path).await?;
+        file.seek(SeekFrom::Start(from)).await?;
+        Ok::<_, io::Error>(ReaderStream::with_capacity(file, PIECE))
+    };
+    let pieces = futures_util::stream::once(bytes).try_flatten();
+    Body::wrap_stream(pieces.inspect_ok(move |piece| count(piece.len() as u64)))
+}
+
+/// A layer's blob as registries take it: as it came where it is compressed, else compressed now.
+fn prepare(store: &Store, layer: &Layer) -> Result<Prepared> {
+    let path = store.layout.blob(&layer.blob);
+    let mut file = File::open(&path).at("open", &path)?;
+    let kind = compression::kind(&mut file).at("read", &path)?;
+    if kind != Kind::Plain {
+        let size = file.metadata().at("read", &path)?.len();
+        let blob = Uploaded { digest: layer.blob, size, is_zstd: kind == Kind::Zstd };
+        return Ok(Prepared { path, blob, _scratch: None });
+    }
+    file.seek(SeekFrom::Start(0)).at("read", &path)?;
+    let scratch = store.layout.scratch()?;
+    let compressed = scratch.path().join("blob");
+    let blob = compress(file, &path, &compressed)?;
+    Ok(Prepared { path: compressed, blob, _scratch: Some(scratch) })
+}
+
+fn compress(plain: File, from: &Path, to: &Path) -> Result<Uploaded> {
+    let out = Hashed::new(BufWriter::new(File::create(to).at("create", to)?));
+    // No name and no time, so that the same layer always becomes the same blob.
+    let mut gzip = flate2::write::GzEncoder::new(out, flate2::Compression::default());
+    let mut plain = BufReader::with_capacity(256 << 10, plain);
+    loop {
+        let piece = plain.fill_buf().at("read", from)?;
+        if piece.is_empty() {
+            break;
+        }
+        let length = piece.len();
+        gzip.write_all(piece).at("write", to)?;
+        plain.consume(length);
+    }
+    let (digest, size) = gzip.finish().and_then(Hashed::finish).at("write", to)?;
+    Ok(Uploaded { digest, size, is_zstd: false })
+}
