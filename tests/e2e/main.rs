@@ -6,6 +6,7 @@ mod images;
 mod isolation;
 mod limits;
 mod main_job;
+mod orphans;
 mod recovery;
 mod refusals;
 mod streams;
