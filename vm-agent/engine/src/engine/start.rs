@@ -22,12 +22,15 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 /// Docker's exit codes of a container that could not be started.
 const NOT_EXECUTABLE: i64 = 126;
 const NOT_FOUND: i64 = 127;
 const NOT_STARTED: i64 = 128;
+/// How long a monitor that cannot live may keep a bundle from being removed.
+const LAST_FILES: Duration = Duration::from_secs(2);
 
 /// Why a container is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -220,22 +223,7 @@ impl Engine {
     /// Removes the plain files of a bundle and its directories, when those are empty then.
     pub(super) async fn remove_bundle_files(&self, id: &str) -> Result<()> {
         let (bundle, rootfs) = (self.inner.paths.bundle(id), self.inner.paths.rootfs(id));
-        let missing_is_fine = |result: io::Result<()>, path: &Path| match result {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path)(e)),
-            _ => Ok(()),
-        };
-        let mut entries = match tokio::fs::read_dir(&bundle).await {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(io_error("list", &bundle)(e)),
-        };
-        while let Some(entry) = entries.next_entry().await.map_err(io_error("list", &bundle))? {
-            if entry.path() != rootfs {
-                missing_is_fine(tokio::fs::remove_file(entry.path()).await, &entry.path())?;
-            }
-        }
-        missing_is_fine(tokio::fs::remove_dir(&rootfs).await, &rootfs)?;
-        missing_is_fine(tokio::fs::remove_dir(&bundle).await, &bundle)
+        remove_bundle(&bundle, &rootfs).await.map_err(io_error("remove", &bundle))
     }
 
     /// Takes away what only a running container needs. What fails is logged, and swept when the engine starts.
@@ -255,6 +243,36 @@ impl Engine {
             self.unplace(container, &live).await;
         }
     }
+}
+
+/// Removes a bundle whose mounts are gone. The monitor of an engine that was killed may just be putting its socket
+/// there: without the other files it gets no further, so it is waited for.
+async fn remove_bundle(bundle: &Path, rootfs: &Path) -> io::Result<()> {
+    let deadline = tokio::time::Instant::now() + LAST_FILES;
+    loop {
+        match empty_and_remove(bundle, rootfs).await {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty && tokio::time::Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+async fn empty_and_remove(bundle: &Path, rootfs: &Path) -> io::Result<()> {
+    let missing_is_fine = |result: io::Result<()>| match result {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    };
+    let mut entries = tokio::fs::read_dir(bundle).await?;
+    while let Some(entry) = entries.next_entry().await? {
+        if entry.path() != rootfs {
+            missing_is_fine(tokio::fs::remove_file(entry.path()).await)?;
+        }
+    }
+    missing_is_fine(tokio::fs::remove_dir(rootfs).await)?;
+    tokio::fs::remove_dir(bundle).await
 }
 
 /// What is written into a container's files before it starts.
@@ -308,5 +326,33 @@ impl Furnishing {
             .map_err(|e| Error::Internal(format!("could not write the container's specification: {e}")))?;
         let path = self.bundle.join("config.json");
         fs::write(&path, spec).map_err(io_error("write", &path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_bundle_goes_though_a_dying_monitor_still_puts_files_there() {
+        for _ in 0..20 {
+            let place = tempfile::tempdir().unwrap();
+            let (bundle, rootfs) = (place.path().join("bundle"), place.path().join("bundle/rootfs"));
+            std::fs::create_dir_all(&rootfs).unwrap();
+            std::fs::write(bundle.join("config.json"), "{}").unwrap();
+            let monitor = {
+                let bundle = bundle.clone();
+                std::thread::spawn(move || {
+                    let until = std::time::Instant::now() + Duration::from_millis(50);
+                    while std::time::Instant::now() < until {
+                        std::fs::write(bundle.join("monitor.sock"), "").ok();
+                    }
+                })
+            };
+            remove_bundle(&bundle, &rootfs).await.unwrap();
+            monitor.join().unwrap();
+            assert!(!bundle.exists());
+            remove_bundle(&bundle, &rootfs).await.unwrap();
+        }
     }
 }
