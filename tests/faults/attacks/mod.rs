@@ -1,7 +1,7 @@
 //! Known attacks, made many times through the API while a canary watches.
 
 mod descriptors;
-mod helpers;
+mod impostors;
 mod labels;
 mod links;
 mod runtime;
