@@ -9,6 +9,7 @@ mod main_job;
 mod orphans;
 mod recovery;
 mod refusals;
+mod settings;
 mod streams;
 mod users;
 mod welcome;

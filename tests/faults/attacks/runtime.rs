@@ -56,7 +56,7 @@ fn the_runtime_is_not_overwritten() {
 }
 
 /// The libraries of a program that is not static.
-fn libraries(program: &std::path::Path) -> Vec<String> {
+pub(super) fn libraries(program: &std::path::Path) -> Vec<String> {
     let listed = Command::new("ldd").arg(program).output().expect("ldd").stdout;
     let paths = |line: &str| line.split_whitespace().find(|word| word.starts_with('/')).map(str::to_owned);
     String::from_utf8_lossy(&listed).lines().filter_map(paths).collect()

@@ -151,7 +151,7 @@ pub struct HostConfig {
     pub device_cgroup_rules: Vec<String>,
     /// Containers whose volumes this one gets too: `name-or-id[:ro|rw]`.
     pub volumes_from: Vec<String>,
-    /// Data in the specification, for whoever reads it; it changes nothing here.
+    /// Data, for whoever inspects the container; no runtime sees it, so that none can take it for configuration.
     pub annotations: BTreeMap<String, String>,
 }
 

@@ -138,9 +138,6 @@ pub(crate) fn build(definition: &Definition, at: &Circumstances<'_>) -> Result<V
         "mounts": mounts::of(definition, at, options.writable_cgroups)?,
         "linux": linux,
     });
-    if !host.annotations.is_empty() {
-        spec["annotations"] = json!(host.annotations);
-    }
     if let Some(mounts) = spec["mounts"].as_array_mut() {
         mounts.extend(bound.into_iter().flatten());
     }
