@@ -52,9 +52,10 @@ fn remove(client: &mut Client, id: &str) {
     assert_eq!(removed.status, 204, "{}", removed.text());
 }
 
-/// Resident memory of a process, KiB.
+/// Memory of a process, KiB, without the pages of its program file: those come as its code is first used, and go as the
+/// machine likes.
 fn resident(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("the engine's status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("its memory");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
 }
