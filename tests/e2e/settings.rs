@@ -32,7 +32,7 @@ fn settings_hold_for_every_container_that_asks_for_nothing_else() {
         assert_eq!(home.berth(&["logs", name]).ok(), ran.ok(), "the other driver is read as well");
     }
     let asked = ["run", "--rm", "--ulimit", "nofile=30:40", "--shm-size", "8m", "--init=false", &image];
-    let script = "ulimit -n; df -m /dev/shm | awk 'NR == 2 { print $2 }'; cat /proc/1/comm";
+    let script = "ulimit -n; df -m /dev/shm | awk 'NR == 2 { print $2 }'; cat /proc/1/comm; true";
     for ran in [
         home.docker(&[&asked[..], &["sh", "-c", script]].concat()),
         home.berth(&[&asked[..], &["sh", "-c", script]].concat()),

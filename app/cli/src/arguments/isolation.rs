@@ -14,9 +14,9 @@ pub(crate) struct IsolationOptions {
     /// Give extended privileges to this container
     #[arg(long)]
     privileged: bool,
-    /// Run an init inside the container that forwards signals and reaps processes
-    #[arg(long)]
-    init: bool,
+    /// Run an init inside the container that forwards signals and reaps processes; --init=false where daemon.json has one
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    init: Option<bool>,
     /// PID namespace to use: host or container:NAME
     #[arg(long, value_name = "MODE")]
     pid: Option<String>,
@@ -138,7 +138,7 @@ impl IsolationOptions {
         }
         Ok(Isolation {
             privileged: self.privileged,
-            init: self.init.then_some(true),
+            init: self.init,
             pid: mode(&self.pid, "--pid", "PID", &["host"], true)?,
             ipc: mode(&self.ipc, "--ipc", "IPC", &["none", "private", "shareable", "host"], true)?,
             uts: mode(&self.uts, "--uts", "UTS", &["host"], false)?,
