@@ -1,5 +1,7 @@
 //! Images, as the engine tells about them.
 
+pub use berth_image::{PushEvent, UploadProgress};
+
 use crate::{ContainerPort, Timestamp, container::Healthcheck};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,57 +81,6 @@ pub enum LayerStep {
     },
     /// Unpacked.
     Complete,
-}
-
-/// What a push says while it goes on. The stream ends after the last [`PushProgress::Done`], or with an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PushProgress {
-    /// Begins.
-    Started {
-        /// The repository in full, `docker.io/library/nginx`.
-        repository: String,
-    },
-    /// News of one layer.
-    Layer {
-        /// The first 12 digits of its diff id.
-        id: String,
-        /// What is happening to it.
-        step: PushStep,
-    },
-    /// One tag is there.
-    Done {
-        /// The tag.
-        tag: String,
-        /// Of the manifest.
-        digest: String,
-        /// Of the manifest, bytes.
-        size: u64,
-    },
-}
-
-/// What is happening to a layer that is pushed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PushStep {
-    /// Belongs to the image.
-    Preparing,
-    /// Waits for its turn.
-    Waiting,
-    /// Bytes so far and in all.
-    Pushing {
-        /// Bytes.
-        current: u64,
-        /// Bytes.
-        total: u64,
-    },
-    /// Sent and found right.
-    Pushed,
-    /// The registry's repository has it.
-    AlreadyExists,
-    /// Taken from another repository of the registry.
-    Mounted {
-        /// That repository's path.
-        source: String,
-    },
 }
 
 /// One image that an archive brought.

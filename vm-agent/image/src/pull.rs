@@ -6,7 +6,7 @@ use crate::{
     assemble::{Assembly, Feeder, Open, Report, Source, blocking, plans},
     layer,
     manifest::{self, Descriptor, Document, Manifest},
-    registry::{Access, Client, Served, Session},
+    registry::{Access, Client, RESUMES, Served, Session, back_off},
     store::{NewImage, Store},
     turns::Turns,
 };
@@ -20,10 +20,6 @@ use std::{
 const PIECES: usize = 32;
 /// How often a download tells how far it is.
 const REPORT_EVERY: Duration = Duration::from_millis(100);
-/// How often a broken download is taken up again.
-const RESUMES: u32 = 4;
-/// Before the first resumption; doubled for each further one.
-const RESUME_AFTER: Duration = Duration::from_millis(250);
 
 /// What is pulled, and how.
 pub(crate) struct Pull {
@@ -166,7 +162,7 @@ async fn download(session: Arc<Session>, layer: Descriptor, feed: layer::Feed, p
             return;
         }
         tracing::info!(%error, at = current, "taking a download up again");
-        tokio::time::sleep(RESUME_AFTER * 2_u32.pow(resumes)).await;
+        back_off(resumes).await;
         resumes += 1;
     }
 }

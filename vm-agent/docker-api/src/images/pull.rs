@@ -1,7 +1,7 @@
 //! `POST /images/create?fromImage=`: a pull, told line by line.
 
 use super::{
-    message::{Detail, Message},
+    message::{self, Detail, Message},
     registry_auth,
 };
 use crate::{
@@ -14,7 +14,6 @@ use berth_engine::{
     image::{LayerStep, PullProgress},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 
 pub(super) async fn post(engine: &Engine, query: &Query, headers: &HeaderMap) -> Reply {
@@ -23,14 +22,8 @@ pub(super) async fn post(engine: &Engine, query: &Query, headers: &HeaderMap) ->
     };
     let reference = reference(image, query.get("tag"));
     let auth = registry_auth::from_headers(headers);
-    let mut progress = engine.pull_image(&reference, query.get("platform"), auth).await?;
-    // Until the first line is out an error can still be the answer's status.
-    let first = progress.next().await.transpose()?;
-    let lines = stream::iter(first.map(Ok)).chain(progress).map(|item: berth_engine::Result<_>| match item {
-        Ok(progress) => said(&progress),
-        Err(error) => lines::error_line(&ApiError::from(error)),
-    });
-    Ok(lines::reply("application/json", lines))
+    let progress = engine.pull_image(&reference, query.get("platform"), auth).await?;
+    message::reply(progress, said).await
 }
 
 /// `fromImage` and `tag` as one reference; the tag may be a digest and takes the place of one in the name.

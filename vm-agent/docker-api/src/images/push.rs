@@ -1,20 +1,15 @@
 //! `POST /images/{name}/push`: a push, told line by line.
 
 use super::{
-    message::{Detail, Message},
+    message::{self, Detail, Message},
     registry_auth,
 };
-use crate::{
-    error::{ApiError, Reply},
-    query::Query,
-    wire::lines,
-};
+use crate::{error::Reply, query::Query, wire::lines};
 use berth_engine::{
     Engine,
-    image::{PushProgress, PushStep},
+    image::{PushEvent, UploadProgress},
 };
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use serde::Serialize;
 
@@ -23,43 +18,27 @@ pub(super) async fn post(engine: &Engine, name: &str, query: &Query, headers: &H
         Some(tag) => format!("{name}:{tag}"),
         None => name.to_owned(),
     };
-    let mut progress = engine.push_image(&reference, registry_auth::from_headers(headers)).await?;
-    // Until the first line is out an error can still be the answer's status.
-    let first = progress.next().await.transpose()?;
-    let lines = stream::iter(first.map(Ok)).chain(progress).map(|item: berth_engine::Result<_>| match item {
-        Ok(progress) => said(&progress),
-        Err(error) => lines::error_line(&ApiError::from(error)),
-    });
-    Ok(lines::reply("application/json", lines))
+    let progress = engine.push_image(&reference, registry_auth::from_headers(headers)).await?;
+    message::reply(progress, said).await
 }
 
-fn said(progress: &PushProgress) -> Bytes {
-    match progress {
-        PushProgress::Started { repository } => {
-            lines::line(&Message::status(format!("The push refers to repository [{repository}]")))
+fn said(event: &PushEvent) -> Bytes {
+    let line = Message::status(event.to_string());
+    match event {
+        PushEvent::Refers { .. } => lines::line(&line),
+        PushEvent::Layer { id, progress } => {
+            let detail = match progress {
+                UploadProgress::Pushing { current, total } => Detail { current: Some(*current), total: Some(*total) },
+                _ => Detail::default(),
+            };
+            lines::line(&Message { id: Some(id), progress_detail: Some(detail), ..line })
         }
-        PushProgress::Layer { id, step } => {
-            let (status, detail) = layer(step);
-            lines::line(&Message { id: Some(id), progress_detail: Some(detail), ..Message::status(status) })
-        }
-        PushProgress::Done { tag, digest, size } => {
-            let line = Message::status(format!("{tag}: digest: {digest} size: {size}"));
-            let aux = Pushed { progress_detail: Detail::default(), aux: Aux { tag, digest, size: *size } };
-            [lines::line(&line), lines::line(&aux)].concat().into()
+        PushEvent::Done { tag, digest, size } => {
+            let aux = Aux { tag, digest: digest.to_string(), size: *size };
+            let pushed = Pushed { progress_detail: Detail::default(), aux };
+            [lines::line(&line), lines::line(&pushed)].concat().into()
         }
     }
-}
-
-fn layer(step: &PushStep) -> (String, Detail) {
-    let (status, detail) = match step {
-        PushStep::Preparing => ("Preparing", Detail::default()),
-        PushStep::Waiting => ("Waiting", Detail::default()),
-        PushStep::Pushing { current, total } => ("Pushing", Detail { current: Some(*current), total: Some(*total) }),
-        PushStep::Pushed => ("Pushed", Detail::default()),
-        PushStep::AlreadyExists => ("Layer already exists", Detail::default()),
-        PushStep::Mounted { source } => return (format!("Mounted from {source}"), Detail::default()),
-    };
-    (status.to_owned(), detail)
 }
 
 /// What programs read instead of the line before it.
@@ -74,7 +53,7 @@ struct Pushed<'a> {
 #[serde(rename_all = "PascalCase")]
 struct Aux<'a> {
     tag: &'a str,
-    digest: &'a str,
+    digest: String,
     size: u64,
 }
 
@@ -82,17 +61,19 @@ struct Aux<'a> {
 mod tests {
     use super::*;
 
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
     #[test]
     fn a_push_reads_as_dockers_does() {
-        let layer = |step| PushProgress::Layer { id: "0123456789ab".into(), step };
+        let layer = |progress| PushEvent::Layer { id: "0123456789ab".into(), progress };
         let text: Vec<u8> = [
-            PushProgress::Started { repository: "docker.io/library/nginx".into() },
-            layer(PushStep::Preparing),
-            layer(PushStep::Pushing { current: 5, total: 10 }),
-            layer(PushStep::Pushed),
-            layer(PushStep::AlreadyExists),
-            layer(PushStep::Mounted { source: "library/busybox".into() }),
-            PushProgress::Done { tag: "latest".into(), digest: "sha256:ab".into(), size: 528 },
+            PushEvent::Refers { repository: "docker.io/library/nginx".into() },
+            layer(UploadProgress::Preparing),
+            layer(UploadProgress::Pushing { current: 5, total: 10 }),
+            layer(UploadProgress::Pushed),
+            layer(UploadProgress::AlreadyExists),
+            layer(UploadProgress::Mounted { source: "library/busybox".into() }),
+            PushEvent::Done { tag: "latest".into(), digest: DIGEST.parse().unwrap(), size: 528 },
         ]
         .iter()
         .flat_map(|progress| said(progress).to_vec())
@@ -105,8 +86,8 @@ mod tests {
         {"status":"Pushed","progressDetail":{},"id":"0123456789ab"}
         {"status":"Layer already exists","progressDetail":{},"id":"0123456789ab"}
         {"status":"Mounted from library/busybox","progressDetail":{},"id":"0123456789ab"}
-        {"status":"latest: digest: sha256:ab size: 528"}
-        {"progressDetail":{},"aux":{"Tag":"latest","Digest":"sha256:ab","Size":528}}
+        {"status":"latest: digest: sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 size: 528"}
+        {"progressDetail":{},"aux":{"Tag":"latest","Digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","Size":528}}
         "#);
     }
 }

@@ -8,12 +8,11 @@ use crate::{
     filter,
     image::{
         ImageConfig, ImageDetails, ImageFilters, ImageRemoval, ImageSummary, LayerStep, Loaded, PullProgress,
-        PushProgress, PushStep, RegistryAuth,
+        RegistryAuth,
     },
 };
 use berth_image::{
     Credentials, Image, ImageUse, LayerProgress, Platform, PullEvent, PullStatus, PushEvent, Reference, Removal,
-    UploadProgress,
 };
 use futures_util::{StreamExt, stream::BoxStream};
 use std::{
@@ -26,7 +25,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 /// What a pull says, until it is done or failed. Dropping it ends the pull.
 pub type PullStream = BoxStream<'static, Result<PullProgress>>;
 /// What a push says, until it is done or failed. Dropping it ends the push.
-pub type PushStream = BoxStream<'static, Result<PushProgress>>;
+pub type PushStream = BoxStream<'static, Result<PushEvent>>;
 
 impl Engine {
     /// Fetches an image. Errors that are known before anything is fetched are returned; later ones end the stream.
@@ -80,7 +79,7 @@ impl Engine {
                         let repository = reference.familiar_repository();
                         engine.tell_image("push", &format!("{repository}:{tag}"), &repository);
                     }
-                    drop(news.send(Ok(sent(event))));
+                    drop(news.send(Ok(event)));
                 })
             };
             let pushed = engine.inner.seams.images.push(&reference, credentials.as_ref(), progress).await;
@@ -277,24 +276,6 @@ where
         event
     });
     stream.boxed()
-}
-
-fn sent(event: PushEvent) -> PushProgress {
-    match event {
-        PushEvent::Refers { repository } => PushProgress::Started { repository },
-        PushEvent::Layer { id, progress } => PushProgress::Layer {
-            id,
-            step: match progress {
-                UploadProgress::Preparing => PushStep::Preparing,
-                UploadProgress::Waiting => PushStep::Waiting,
-                UploadProgress::Pushing { current, total } => PushStep::Pushing { current, total },
-                UploadProgress::Pushed => PushStep::Pushed,
-                UploadProgress::AlreadyExists => PushStep::AlreadyExists,
-                UploadProgress::Mounted { source } => PushStep::Mounted { source },
-            },
-        },
-        PushEvent::Done { tag, digest, size } => PushProgress::Done { tag, digest: digest.to_string(), size },
-    }
 }
 
 fn translate(event: PullEvent, digest: &Mutex<String>) -> Option<PullProgress> {

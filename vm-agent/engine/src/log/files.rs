@@ -1,5 +1,6 @@
 //! The files of a log: the one that is written, `container.log`, and finished ones with numbers that go up,
-//! `container.log.7`, or `container.log.7.gz` when they are compressed. They are renamed, compressed and removed while they are read, but a number is given only once.
+//! `container.log.7`, or `container.log.7.gz` when they are compressed. They are renamed, compressed and removed while
+//! they are read, but a number is given only once.
 
 use flate2::read::GzDecoder;
 use rustix::fs::{Mode, OFlags};

@@ -62,6 +62,24 @@ pub(crate) async fn put(
     engine.put_archive(name, path, options, futures_util::stream::iter(pieces).boxed()).await
 }
 
+/// A copy into `/tmp` of the container `c1` that stands still: where the rest of it goes, the copy, and the rest.
+async fn half_copied(
+    engine: &Engine,
+) -> (tokio::sync::mpsc::Sender<std::io::Result<Bytes>>, tokio::task::JoinHandle<Result<(), Error>>, Bytes) {
+    let (feed, pieces) = tokio::sync::mpsc::channel(1);
+    let pieces = futures_util::stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+    let copy = tokio::spawn({
+        let engine = engine.clone();
+        async move { engine.put_archive("c1", "/tmp", PutOptions::default(), pieces.boxed()).await }
+    });
+    let mut bytes = Bytes::from(archive(&[("slow", "text")]));
+    // The third goes through once the first was taken.
+    for length in [512, 88, 100] {
+        feed.send(Ok(bytes.split_to(length))).await.unwrap();
+    }
+    (feed, copy, bytes)
+}
+
 pub(crate) async fn started(
     engine: &Engine,
     name: &str,
@@ -144,17 +162,7 @@ fn a_container_that_is_copied_into_stops_but_does_not_start_again_meanwhile() {
     on_own_ground(|ground| async move {
         let engine = ground.engine_with_busybox().await;
         started(&engine, "c1", "mkdir -p /tmp; touch /tmp/ready; sleep 1000", |_| {}).await;
-        let (feed, pieces) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(1);
-        let pieces = futures_util::stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
-        let copy = tokio::spawn({
-            let engine = engine.clone();
-            async move { engine.put_archive("c1", "/tmp", PutOptions::default(), pieces.boxed()).await }
-        });
-        let bytes = Bytes::from(archive(&[("slow", "text")]));
-        // The third goes through once the first was taken.
-        for piece in [bytes.slice(..512), bytes.slice(512..600), bytes.slice(600..700)] {
-            feed.send(Ok(piece)).await.unwrap();
-        }
+        let (feed, copy, rest) = half_copied(&engine).await;
         engine.stop_container("c1", AT_ONCE).await.unwrap();
         let starting = tokio::spawn({
             let engine = engine.clone();
@@ -162,7 +170,7 @@ fn a_container_that_is_copied_into_stops_but_does_not_start_again_meanwhile() {
         });
         tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         assert!(!starting.is_finished(), "it is started while it is written to by the way of its last process");
-        feed.send(Ok(bytes.slice(700..))).await.unwrap();
+        feed.send(Ok(rest)).await.unwrap();
         drop(feed);
         copy.await.unwrap().unwrap();
         starting.await.unwrap().unwrap();
@@ -181,17 +189,7 @@ fn a_copy_that_stalls_keeps_no_container_from_being_removed_by_force() {
             if !runs {
                 engine.stop_container("c1", AT_ONCE).await.unwrap();
             }
-            let (feed, pieces) = tokio::sync::mpsc::channel::<std::io::Result<Bytes>>(1);
-            let pieces = futures_util::stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
-            let copy = tokio::spawn({
-                let engine = engine.clone();
-                async move { engine.put_archive("c1", "/tmp", PutOptions::default(), pieces.boxed()).await }
-            });
-            let bytes = Bytes::from(archive(&[("slow", "text")]));
-            // The third goes through once the first was taken; nothing comes behind it.
-            for piece in [bytes.slice(..512), bytes.slice(512..600), bytes.slice(600..700)] {
-                feed.send(Ok(piece)).await.unwrap();
-            }
+            let (_feed, copy, _rest) = half_copied(&engine).await;
             engine.remove_container("c1", FORCE).await.unwrap();
             let said = copy.await.unwrap().unwrap_err().to_string();
             assert!(said.contains("the container is removed"), "{said}");

@@ -5,7 +5,7 @@ use crate::{
     assemble::blocking,
     digest::Hashed,
     error::IoContext as _,
-    registry::{Begun, Rest, Session},
+    registry::{Begun, RESUMES, Rest, Session, back_off},
     store::{Scratch, Store},
     unpack::compression::{self, Kind},
 };
@@ -20,15 +20,10 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 use tokio::io::AsyncSeekExt as _;
 use tokio_util::io::ReaderStream;
 
-/// How often a broken upload is taken up again.
-const RESUMES: u32 = 4;
-/// Before the first resumption; doubled for each further one.
-const RESUME_AFTER: Duration = Duration::from_millis(250);
 /// Bytes that are read and sent together.
 const PIECE: usize = 64 << 10;
 /// How many bytes go between two reports.
@@ -148,7 +143,7 @@ async fn send(
             Err(error) => error,
         };
         tracing::info!(%error, "taking an upload up again");
-        tokio::time::sleep(RESUME_AFTER * 2_u32.pow(resumes)).await;
+        back_off(resumes).await;
         resumes += 1;
         // It may have come whole, with its answer lost.
         if session.has_blob(&blob.digest).await.unwrap_or(false) {

@@ -31,6 +31,16 @@ const LOOPBACK_TLS_TIMEOUT: Duration = Duration::from_secs(3);
 /// For the next bytes of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How often a transfer that broke is taken up again.
+pub(crate) const RESUMES: u32 = 4;
+/// Before the first resumption; doubled for each further one.
+const RESUME_AFTER: Duration = Duration::from_millis(250);
+
+/// Waits before a transfer is taken up again, which happened `resumes` times so far.
+pub(crate) async fn back_off(resumes: u32) {
+    tokio::time::sleep(RESUME_AFTER * 2_u32.pow(resumes)).await;
+}
+
 /// Connections to registries, shared by all pulls and pushes.
 pub(crate) struct Client {
     strict: Pair,
