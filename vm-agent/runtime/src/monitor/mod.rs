@@ -9,6 +9,7 @@ mod fuzz;
 mod input;
 mod lines;
 mod log;
+mod pace;
 mod serve;
 mod socket;
 mod streams;

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{ErrorKind, Read},
     os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -16,12 +17,16 @@ use super::{
     input::Input,
     lines::Lines,
     log::{Log, Source},
+    pace::Pace,
 };
 use crate::{
     clock,
     failure::{Context, Failure},
     init::{Streams, open_null},
 };
+
+/// Bytes that a pipe for output may hold. They take memory only while they are in it.
+const PIPE: i32 = 256 * 1024;
 
 /// The monitor's ends of a container's standard streams.
 pub(super) struct Ends {
@@ -34,14 +39,20 @@ pub(super) struct Ends {
 /// Pipes for a container without a terminal; without `open_input` its input is empty.
 pub(super) fn pipes(open_input: bool) -> Result<(Streams, Ends), Failure> {
     let pipe = || pipe2(OFlag::O_CLOEXEC).context("create a pipe");
-    let (output, output_of_container) = pipe()?;
-    let (error, error_of_container) = pipe()?;
+    let (output, output_of_container) = wide(pipe()?);
+    let (error, error_of_container) = wide(pipe()?);
     let (input_of_container, input) = match open_input {
         true => pipe().map(|(of_container, input)| (of_container, Some(input)))?,
         false => (open_null()?, None),
     };
     let given = Streams::Given { input: input_of_container, output: output_of_container, error: error_of_container };
     Ok((given, Ends { input, output, error }))
+}
+
+/// Has the pipe hold [`PIPE`] bytes. A narrow one does too: whoever writes waits more often.
+fn wide(ends: (OwnedFd, OwnedFd)) -> (OwnedFd, OwnedFd) {
+    fcntl(&ends.0, FcntlArg::F_SETPIPE_SZ(PIPE)).ok();
+    ends
 }
 
 /// The monitor's ends as it works with them: those of pipes, or the one of a terminal.
@@ -76,6 +87,7 @@ pub(super) struct Stream {
     source: Source,
     is_terminal: bool,
     lines: Lines,
+    pace: Pace,
 }
 
 /// What reading a stream came to.
@@ -90,7 +102,7 @@ pub(super) enum Progress {
 impl Stream {
     fn new(descriptor: OwnedFd, source: Source, is_terminal: bool) -> Result<Self, Failure> {
         fcntl(&descriptor, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).context("prepare a stream")?;
-        Ok(Self { file: descriptor.into(), source, is_terminal, lines: Lines::default() })
+        Ok(Self { file: descriptor.into(), source, is_terminal, lines: Lines::default(), pace: Pace::default() })
     }
 
     /// Which stream it is.
@@ -120,6 +132,12 @@ impl Stream {
             Err(error) if error.raw_os_error() == Some(libc::EIO) => Ok((0, Progress::Ended)),
             Err(error) => Err(error).context("read the container's output"),
         }
+    }
+
+    /// How long to rest before the next reading, when `length` bytes of `asked` were read now. A terminal gives little at
+    /// a time however much there is.
+    pub(super) fn rest(&mut self, length: usize, asked: usize) -> Option<Duration> {
+        if self.is_terminal { None } else { self.pace.rest(length, length < asked, Instant::now()) }
     }
 
     /// Logs `output`, which was just read from it.

@@ -71,6 +71,8 @@ pub(super) struct Watch {
     next_client: u64,
     /// Output is not read for now: it would have to wait for a client that is owed every byte.
     pub(super) paused: bool,
+    /// How long to let output come together before the next turn.
+    rest: Option<Duration>,
     pub(super) buffer: Vec<u8>,
 }
 
@@ -86,6 +88,7 @@ impl Watch {
             clients: BTreeMap::new(),
             next_client: FIRST_CLIENT,
             paused: false,
+            rest: None,
             buffer: vec![0; BUFFER],
         };
         watch.listen(&watch.held.children, CHILDREN, EpollFlags::EPOLLIN)?;
@@ -153,6 +156,9 @@ impl Watch {
             if let Some(status) = ended {
                 return Ok(status);
             }
+            if let Some(rest) = self.rest.take() {
+                std::thread::sleep(rest);
+            }
         }
     }
 
@@ -177,7 +183,11 @@ impl Watch {
         }
         // Once per turn: an endless stream must keep nothing else waiting.
         match self.read(token, BUFFER)? {
-            (_, Progress::Open) => self.settle_output(),
+            (length, Progress::Open) => {
+                let rest = self.streams.get_mut(&token).and_then(|stream| stream.rest(length, BUFFER));
+                self.rest = self.rest.max(rest);
+                self.settle_output()
+            }
             (_, Progress::Ended) => self.end_stream(token),
         }
     }
