@@ -40,6 +40,43 @@ pub struct PullProgress {
     pub total: Option<u64>,
 }
 
+/// What a check of all images says while it goes on; it ends with what was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckStep {
+    /// Bytes so far, and in all.
+    Read(u64, u64),
+    /// It is done.
+    Done(ImageCheck),
+}
+
+/// What a check of all images found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ImageCheck {
+    /// Documents and layers as they came.
+    pub blobs: u64,
+    /// Unpacked layers.
+    pub layers: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// What was damaged; the engine has set it aside.
+    pub damaged: Vec<ImageDamage>,
+}
+
+/// One damaged object of the image store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ImageDamage {
+    /// `blob` or `layer`.
+    pub kind: String,
+    /// Digest of the blob, or diff id of the layer.
+    pub digest: String,
+    /// Images that need it, by names under which they can be pulled again.
+    pub images: Vec<String>,
+    /// Names of the containers that stand on it.
+    pub containers: Vec<String>,
+}
+
 impl ImageRow {
     /// The rows of one image, one per tag.
     pub(crate) fn of(summary: &ImageSummary) -> Vec<Self> {

@@ -24,7 +24,7 @@ pub use client::Client;
 pub use container::{ContainerRow, ContainerState, PortRow};
 pub use error::Error;
 pub use home::BerthHome;
-pub use image::{ImageRow, PullProgress};
+pub use image::{CheckStep, ImageCheck, ImageDamage, ImageRow, PullProgress};
 pub use machine::{Acceleration, BootStep, MachineState, MachineStatus, PublishedPort, StepState};
 pub use problem::{Code, Problem};
 pub use run::RunRequest;

@@ -1,6 +1,6 @@
 //! Images, as the engine tells about them.
 
-pub use berth_image::{PushEvent, UploadProgress};
+pub use berth_image::{Checked, Damage, DamageKind, PushEvent, UploadProgress};
 
 use crate::{ContainerPort, Timestamp, container::Healthcheck};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +81,20 @@ pub enum LayerStep {
     },
     /// Unpacked.
     Complete,
+}
+
+/// What a check of the images says while it goes on. The stream ends after [`CheckStep::Done`], or with an error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CheckStep {
+    /// Bytes so far and in all.
+    Read {
+        /// Bytes.
+        current: u64,
+        /// Bytes.
+        total: u64,
+    },
+    /// What was found; containers by name.
+    Done(Checked),
 }
 
 /// One image that an archive brought.

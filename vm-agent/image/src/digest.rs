@@ -104,6 +104,29 @@ impl Hasher {
     }
 }
 
+/// A digest of many things in no order: the sum of theirs.
+#[derive(Clone, Default)]
+pub(crate) struct Sum([u64; 4]);
+
+impl Sum {
+    /// Adds a thing that is made of these parts.
+    pub(crate) fn add(&mut self, parts: &[&[u8]]) {
+        let mut hasher = Hasher::default();
+        parts.iter().for_each(|part| hasher.update(part));
+        let Digest(bytes) = hasher.finish();
+        for (sum, part) in self.0.iter_mut().zip(bytes.chunks_exact(8)) {
+            let part = part.iter().fold(0_u64, |value, &byte| value << 8 | u64::from(byte));
+            *sum = sum.wrapping_add(part);
+        }
+    }
+
+    pub(crate) fn finish(&self) -> Digest {
+        let mut hasher = Hasher::default();
+        self.0.iter().for_each(|sum| hasher.update(&sum.to_le_bytes()));
+        hasher.finish()
+    }
+}
+
 /// A writer that hashes and counts what goes through it.
 pub(crate) struct Hashed<W> {
     out: W,

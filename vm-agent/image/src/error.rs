@@ -106,6 +106,9 @@ pub enum ImageError {
         /// The size it has, bytes.
         got: u64,
     },
+    /// Something that was found damaged before, and the image to be had again.
+    #[error("{0} was damaged and set aside: pull {1} again")]
+    Lost(String, String),
     /// A layer cannot be unpacked.
     #[error("failed to unpack layer {layer}: {why}")]
     Unpack {
@@ -163,7 +166,7 @@ impl ImageError {
             Self::Conflict(_) => ErrorKind::Conflict,
             Self::Unauthorized(_) => ErrorKind::Unauthorized,
             Self::Registry(_) => ErrorKind::Unavailable,
-            Self::DigestMismatch { .. } | Self::SizeMismatch { .. } => ErrorKind::Damaged,
+            Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::Lost(..) => ErrorKind::Damaged,
             Self::Io { .. } | Self::Database(_) | Self::NewerFormat { .. } | Self::Internal(_) => ErrorKind::Internal,
         }
     }

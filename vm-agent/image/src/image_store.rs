@@ -1,10 +1,10 @@
 //! The facade.
 
 use crate::{
-    Commit, Credentials, Image, ImageError, ImageId, Platform, Progress, PushProgress, Reference, Result, Snapshot,
-    StoreConfig,
+    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, Platform, Progress, PushProgress,
+    Reference, Result, Snapshot, StoreConfig,
     assemble::blocking,
-    commit, load,
+    check, commit, load,
     pull::{Pull, now},
     push::Push,
     registry::Client,
@@ -83,7 +83,40 @@ impl ImageStore {
     pub async fn open(config: StoreConfig) -> Result<Self> {
         let client = Arc::new(Client::new(&config.network)?);
         let store = Arc::new(blocking(move || Store::open(&config.root)).await?);
+        let doubted = Arc::downgrade(&store);
+        tokio::task::spawn_blocking(move || {
+            let Some(store) = doubted.upgrade() else { return };
+            if let Err(error) = store.look_at_all_doubted() {
+                tracing::error!(%error, "the layers could not be looked at after the machine had died");
+            }
+        });
         Ok(Self { store, turns: Arc::default(), client })
+    }
+
+    /// Says that the machine goes down in order: what is stored is not doubted at the next start.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`].
+    pub async fn close(&self) -> Result<()> {
+        self.work(Store::close).await
+    }
+
+    /// Reads everything that is stored and compares it with what it was. What is damaged is set aside; the next pull or
+    /// load puts it back. `progress` is told how far it is.
+    ///
+    /// # Errors
+    /// [`ImageError::Io`], [`ImageError::Database`].
+    pub async fn check(&self, progress: CheckProgress) -> Result<Checked> {
+        self.work(move |store| check::check(store, &*progress)).await
+    }
+
+    /// Tells whether a container can stand on its layers, before it is started.
+    ///
+    /// # Errors
+    /// [`ImageError::Lost`] with the image to pull again; [`ImageError::NoSuchSnapshot`], [`ImageError::Database`].
+    pub async fn intact(&self, container: &str) -> Result<()> {
+        let container = container.to_owned();
+        self.work(move |store| store.stand(&container).map(drop)).await
     }
 
     /// Pulls an image; `latest` when the reference has neither tag nor digest, the native platform when none is
@@ -200,12 +233,12 @@ impl ImageStore {
     /// [`ImageStore::release`], whatever happens to the image. Preparing again gives the same snapshot.
     ///
     /// # Errors
-    /// [`ImageError::NoSuchImage`], [`ImageError::Io`], [`ImageError::Database`].
+    /// [`ImageError::NoSuchImage`], [`ImageError::Lost`], [`ImageError::Io`], [`ImageError::Database`].
     pub async fn prepare(&self, container: &str, image: &ImageId, dir: &Path) -> Result<Snapshot> {
         let (container, image, dir) = (container.to_owned(), *image, dir.to_owned());
         self.work(move |store| {
-            let layers = store.hold(&container, &image)?;
-            let prepared = snapshot::prepare(&store.layout, &layers, &dir);
+            store.hold(&container, &image)?;
+            let prepared = store.stand(&container).and_then(|layers| snapshot::prepare(&store.layout, &layers, &dir));
             if prepared.is_err() {
                 store.let_go(&container)?;
             }

@@ -6,6 +6,7 @@
 
 mod assemble;
 mod changes;
+mod check;
 mod commit;
 mod config;
 mod digest;
@@ -25,12 +26,14 @@ mod push;
 mod reference;
 mod registry;
 mod rooted;
+mod seal;
 mod snapshot;
 mod store;
 mod turns;
 mod unpack;
 
 pub use changes::{Change, ChangeKind};
+pub use check::{CheckProgress, Checked, Damage, DamageKind};
 pub use commit::Commit;
 pub use config::{Credentials, NetworkConfig, StoreConfig};
 pub use digest::{Digest, InvalidDigest};

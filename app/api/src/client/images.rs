@@ -3,7 +3,7 @@
 use super::{Client, http, segment};
 use crate::{
     error::{Error, chain},
-    image::{ImageRow, PullProgress},
+    image::{CheckStep, ImageCheck, ImageRow, PullProgress},
 };
 use ::http::Method;
 use bollard::{
@@ -85,10 +85,24 @@ impl Client {
         }
         let tag = if all_tags { String::new() } else { format!("?tag={}", http::query_value(tag)) };
         let path = format!("/images/{}/push{tag}", segment("image", image)?);
-        let answer = http::send(&self.home, Method::POST, &path).await?;
+        Ok(self.lines_of(&path).await?.try_filter_map(async |line| said(&line)))
+    }
+
+    /// Has the engine read everything that it stores of images, and set aside what is damaged; the stream ends with
+    /// what was found.
+    ///
+    /// # Errors
+    /// Those of every request; the rest comes in the stream.
+    pub async fn check_images(&self) -> Result<impl Stream<Item = Result<CheckStep, Error>> + Send + use<>, Error> {
+        Ok(self.lines_of("/images/check").await?.try_filter_map(async |line| checked(&line)))
+    }
+
+    /// What a request that is answered line by line says.
+    async fn lines_of(&self, path: &str) -> Result<impl Stream<Item = Result<String, Error>> + Send + use<>, Error> {
+        let answer = http::send(&self.home, Method::POST, path).await?;
         let bytes = StreamReader::new(answer.into_data_stream().map_err(std::io::Error::other));
         let lines = FramedRead::new(bytes, LinesCodec::new_with_max_length(LONGEST_LINE));
-        Ok(lines.map_err(|error| Error::Broken(chain(&error))).try_filter_map(async |line| said(&line)))
+        Ok(lines.map_err(|error| Error::Broken(chain(&error))))
     }
 
     /// Everything the engine knows of an image.
@@ -158,6 +172,21 @@ fn said(line: &str) -> Result<Option<PullProgress>, Error> {
         Some(error) => Err(bollard::errors::Error::DockerStreamError { error }.into()),
         None => Ok(info.status.is_some().then(|| info.into())),
     }
+}
+
+/// One line of a check.
+fn checked(line: &str) -> Result<Option<CheckStep>, Error> {
+    #[derive(serde::Deserialize)]
+    struct Line {
+        aux: Option<ImageCheck>,
+    }
+    let broken = |error| Error::Broken(format!("a line of the check: {error}"));
+    let Line { aux } = serde_json::from_str(line).map_err(broken)?;
+    if let Some(found) = aux {
+        return Ok(Some(CheckStep::Done(found)));
+    }
+    let progress = said(line)?.and_then(|progress| Some(CheckStep::Read(progress.current?, progress.total?)));
+    Ok(progress)
 }
 
 /// `name` and tag or digest; `latest` when neither is given. A colon before a slash is a registry's port.

@@ -44,6 +44,12 @@ pub(crate) enum Command {
     Welcome,
     /// Show published ports
     Ports,
+    /// Look for damage, and set aside what is damaged
+    Doctor {
+        /// Read every stored image and compare it with what it was
+        #[arg(long, required = true)]
+        images: bool,
+    },
     #[command(flatten)]
     OnContainer(Box<ContainerVerb>),
     /// Show what happens to containers, images, volumes and networks, until interrupted

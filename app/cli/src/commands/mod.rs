@@ -5,6 +5,7 @@ mod containers;
 mod context;
 mod cp;
 mod disk_usage;
+mod doctor;
 mod events;
 mod exec;
 mod files;
@@ -39,6 +40,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Status { json } => machine::status(&client, json).await,
         Command::Welcome => machine::welcome(&client).await,
         Command::Ports => machine::ports(&client).await,
+        Command::Doctor { .. } => doctor::images(&client).await,
         Command::OnContainer(verb) | Command::Container(ContainerCommand::Verb(verb)) => {
             Box::pin(on_container(&client, *verb)).await
         }

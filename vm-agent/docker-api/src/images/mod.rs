@@ -1,6 +1,7 @@
 //! Images. Their names have slashes and a route's wildcard must stand last, so everything below `/images/` comes to
 //! one place and is told apart by its ending.
 
+mod check;
 mod inspect;
 pub(crate) mod list;
 mod load;
@@ -39,6 +40,7 @@ async fn dispatch(
     match (&method, rest.as_str()) {
         (&Method::GET | &Method::HEAD, "json") => list::get(&engine, version, &query).await,
         (&Method::POST, "create") => pull::post(&engine, &query, request.headers()).await,
+        (&Method::POST, "check") => check::post(&engine).await,
         (&Method::POST, "load") => load::post(&engine, request.into_body()).await,
         (&Method::DELETE, name) => remove::delete(engine, name.to_owned(), &query).await,
         (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/json") => {

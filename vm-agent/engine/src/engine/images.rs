@@ -264,7 +264,7 @@ fn credentials(auth: RegistryAuth) -> Option<Credentials> {
 
 /// The store's news in the engine's terms. The digest is kept until the end, which tells both.
 /// What `work` tells, which ends with the stream.
-fn told<T, F>(work: impl FnOnce(mpsc::UnboundedSender<Result<T>>) -> F) -> BoxStream<'static, Result<T>>
+pub(super) fn told<T, F>(work: impl FnOnce(mpsc::UnboundedSender<Result<T>>) -> F) -> BoxStream<'static, Result<T>>
 where
     T: Send + 'static,
     F: Future<Output = ()> + Send + 'static,

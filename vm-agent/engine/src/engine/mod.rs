@@ -2,6 +2,7 @@
 
 mod attach;
 mod attach_network;
+mod check;
 mod commit;
 mod create;
 mod disk_usage;
@@ -30,6 +31,7 @@ mod users;
 mod volumes;
 mod wait;
 
+pub use check::CheckStream;
 pub use commit::CommitOptions;
 pub use images::{PullStream, PushStream};
 pub use wait::ContainerWait;

@@ -138,6 +138,7 @@ impl Engine {
         let Container { definition, .. } = container;
         let inner = &self.inner;
         modules::ready(&inner.config).await?;
+        inner.seams.snapshots.intact(&definition.id).await.map_err(Error::from)?;
         self.clear_bundle(&definition.id).await?;
 
         let users = self.choose_users(container).await?;

@@ -156,6 +156,9 @@ impl Engine {
             }
         });
         futures_util::future::join_all(stops).await;
+        if let Err(e) = self.inner.seams.images.close().await {
+            tracing::warn!("the images are looked at again at the next start: {e}");
+        }
     }
 
     async fn ask_to_stop(&self, container: &Container) -> Result<()> {

@@ -3,8 +3,8 @@
 use crate::seam::{Images, InUse, Snapshotter};
 use async_trait::async_trait;
 use berth_image::{
-    Commit, Credentials, Digest, Ids, Image, ImageConfig, ImageError, ImageId, Loaded, Platform, Progress, PullEvent,
-    PullStatus, PushEvent, PushProgress, Reference, Removal, Snapshot,
+    CheckProgress, Checked, Commit, Credentials, Digest, Ids, Image, ImageConfig, ImageError, ImageId, Loaded,
+    Platform, Progress, PullEvent, PullStatus, PushEvent, PushProgress, Reference, Removal, Snapshot,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -170,6 +170,16 @@ impl Images for FakeImages {
         self.store(image.clone());
         Ok(image)
     }
+
+    async fn check(&self, progress: CheckProgress) -> Result<Checked, ImageError> {
+        let blobs = self.here.lock().unwrap().len() as u64;
+        progress(0, 0);
+        Ok(Checked { blobs, ..Checked::default() })
+    }
+
+    async fn close(&self) -> Result<(), ImageError> {
+        Ok(())
+    }
 }
 
 #[derive(Default)]
@@ -204,6 +214,10 @@ impl Snapshotter for FakeSnapshots {
     async fn prepare(&self, container: &str, _image: &ImageId, dir: &Path) -> Result<Snapshot, ImageError> {
         self.prepared.lock().unwrap().insert(container.to_owned());
         Ok(snapshot(dir))
+    }
+
+    async fn intact(&self, _container: &str) -> Result<(), ImageError> {
+        Ok(())
     }
 
     async fn get(&self, container: &str, dir: &Path) -> Result<Snapshot, ImageError> {

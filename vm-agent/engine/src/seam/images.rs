@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use berth_image::{
-    Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform, Progress, PushProgress,
-    Reference, Removal,
+    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform,
+    Progress, PushProgress, Reference, Removal,
 };
 use tokio::io::AsyncRead;
 
@@ -71,6 +71,18 @@ pub trait Images: Send + Sync {
     /// # Errors
     /// The store's.
     async fn commit(&self, commit: Commit) -> Result<Image, ImageError>;
+
+    /// Reads all that is stored, and sets aside what is damaged.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn check(&self, progress: CheckProgress) -> Result<Checked, ImageError>;
+
+    /// The machine goes down in order.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn close(&self) -> Result<(), ImageError>;
 }
 
 #[async_trait]
@@ -116,6 +128,14 @@ impl Images for ImageStore {
 
     async fn commit(&self, commit: Commit) -> Result<Image, ImageError> {
         Self::commit(self, commit).await
+    }
+
+    async fn check(&self, progress: CheckProgress) -> Result<Checked, ImageError> {
+        Self::check(self, progress).await
+    }
+
+    async fn close(&self) -> Result<(), ImageError> {
+        Self::close(self).await
     }
 }
 

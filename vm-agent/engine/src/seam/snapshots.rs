@@ -14,6 +14,12 @@ pub trait Snapshotter: Send + Sync {
     /// The store's.
     async fn prepare(&self, container: &str, image: &ImageId, dir: &Path) -> Result<Snapshot, ImageError>;
 
+    /// Tells whether the layers that a container stands on are whole.
+    ///
+    /// # Errors
+    /// The store's, with the image to pull again.
+    async fn intact(&self, container: &str) -> Result<(), ImageError>;
+
     /// The snapshot prepared before.
     ///
     /// # Errors
@@ -49,6 +55,10 @@ pub trait Snapshotter: Send + Sync {
 impl Snapshotter for ImageStore {
     async fn prepare(&self, container: &str, image: &ImageId, dir: &Path) -> Result<Snapshot, ImageError> {
         Self::prepare(self, container, image, dir).await
+    }
+
+    async fn intact(&self, container: &str) -> Result<(), ImageError> {
+        Self::intact(self, container).await
     }
 
     async fn get(&self, container: &str, dir: &Path) -> Result<Snapshot, ImageError> {

@@ -9,9 +9,10 @@ mod plan;
 use crate::{
     Digest, ImageError, LayerProgress, Result,
     layer::{self, Applied, Expected, Target},
+    seal,
     store::{NewLayer, NewTree, Scratch, Store, Twin},
     turns::{Turn, Turns},
-    unpack,
+    unpack::{self, Unpacked},
 };
 use futures_util::future::BoxFuture;
 pub(crate) use plan::{Plan, plans};
@@ -166,8 +167,18 @@ impl Assembly {
         let store = self.store.clone();
         let (chain_id, diff_id) = (plan.chain_id, plan.diff_id);
         let known = blocking(move || {
-            let stored = store.chain(Some(&chain_id))?.pop().map(|row| store.layout.diff(&row.tree));
-            let twin = if stored.is_none() { store.lease_twin(&diff_id)? } else { None };
+            let stored = store.whole(&chain_id)?.map(|tree| store.layout.diff(&tree));
+            let mut twin = if stored.is_none() { store.lease_twin(&diff_id)? } else { None };
+            if let Some(Twin { chain_id, blob, shareable: false, .. }) = &twin {
+                // It is about to be unpacked again, and what is damaged must be fetched instead.
+                let right = store.is_right(blob, &mut |_| {});
+                if !matches!(right, Ok(true)) {
+                    store.release(&[*chain_id]);
+                    right?;
+                    store.set_blob_aside(blob)?;
+                    twin = None;
+                }
+            }
             Ok((stored, twin))
         });
         let (stored, twin) = known.await?;
@@ -240,7 +251,7 @@ fn settle(store: &Store, plans: &[Plan], mut below: Vec<PathBuf>, ready: Vec<Mad
     let mut layers = Vec::new();
     let mut turns = Vec::new();
     let mut leases = Vec::new();
-    let first = below.len();
+    let mut fresh = Vec::new();
     for (plan, made) in plans.iter().zip(ready) {
         let (layer, turn) = match made {
             Made::Stored(diff) => {
@@ -250,6 +261,7 @@ fn settle(store: &Store, plans: &[Plan], mut below: Vec<PathBuf>, ready: Vec<Mad
             Made::Fresh { layer, turn } => (layer, turn),
         };
         turns.push(turn);
+        fresh.push(below.len());
         let (blob, size, tree, describes_root) = match layer {
             FreshLayer::Twin(twin, lease) => {
                 leases.push(lease);
@@ -260,29 +272,20 @@ fn settle(store: &Store, plans: &[Plan], mut below: Vec<PathBuf>, ready: Vec<Mad
                 let diff = dir.path().join("tree/diff");
                 let upwards: Vec<PathBuf> = below.iter().rev().cloned().collect();
                 unpack::inherit(&diff, &applied.unpacked.implicit, &upwards).at("complete", &diff)?;
-                below.push(diff);
                 let shareable = applied.unpacked.implicit.is_empty();
-                let size = applied.unpacked.size;
-                let describes_root = applied.unpacked.describes_root;
-                (applied.blob, size, NewTree::Made { dir, blob_size: applied.blob_size, shareable }, describes_root)
+                let Applied { blob, blob_size, unpacked: Unpacked { size, describes_root, sums, .. } } = applied;
+                let seal = seal::seal(&diff, &sums, &mut |_| {}).at("read", &diff)?;
+                below.push(diff);
+                (blob, size, NewTree::Made { dir, blob_size, shareable, seal }, describes_root)
             }
         };
         let (chain_id, parent, diff_id) = (plan.chain_id, plan.parent, plan.diff_id);
         layers.push(NewLayer { chain_id, parent, diff_id, blob, size, describes_root, tree });
     }
-    let made: Vec<Option<PathBuf>> = plans
-        .iter()
-        .map(|plan| {
-            let own = layers.iter().find(|layer| layer.chain_id == plan.chain_id)?;
-            matches!(own.tree, NewTree::Made { .. }).then(|| store.layout.diff(&plan.chain_id))
-        })
-        .collect();
-    store.commit_layers(&layers)?;
+    let trees = store.commit_layers(&layers)?;
     // What was in a scratch directory has moved to its place.
-    for (path, moved) in below[first..].iter_mut().zip(made) {
-        if let Some(moved) = moved {
-            *path = moved;
-        }
+    for (place, tree) in fresh.into_iter().zip(trees) {
+        below[place] = store.layout.diff(&tree);
     }
     Ok(below)
 }

@@ -57,7 +57,7 @@ impl Store {
         self.collect()?;
         let state = self.lock();
         for (dir, sql) in
-            [(self.layout.layers(), "SELECT tree FROM layer"), (self.layout.blobs(), "SELECT digest FROM blob")]
+            [(self.layout.layers(), "SELECT id FROM tree"), (self.layout.blobs(), "SELECT digest FROM blob")]
         {
             let mut query = state.db.prepare(sql)?;
             let known = query.query_map([], |row| row.get(0))?.collect::<Result<HashSet<Digest>, _>>()?;
@@ -86,27 +86,19 @@ impl State {
         }
         let mut garbage = Garbage::default();
         {
-            let sql = format!("{LIVE} SELECT chain_id, tree FROM layer WHERE chain_id NOT IN (SELECT id FROM live)");
+            let sql = format!("{LIVE} SELECT chain_id FROM layer WHERE chain_id NOT IN (SELECT id FROM live)");
             let mut query = tx.prepare_cached(&sql)?;
-            let mut rows = query.query([])?;
-            while let Some(row) = rows.next()? {
-                garbage.layers.push(row.get(0)?);
-                garbage.trees.push(row.get(1)?);
-            }
+            garbage.layers = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         }
         tx.pragma_update(None, "defer_foreign_keys", true)?;
         for layer in &garbage.layers {
             tx.prepare_cached("DELETE FROM layer WHERE chain_id = ?1")?.execute([layer])?;
         }
-        let mut used = tx.prepare_cached("SELECT 1 FROM layer WHERE tree = ?1")?;
-        let mut unused = Vec::new();
-        for tree in garbage.trees.iter().collect::<HashSet<_>>() {
-            if !used.exists([tree])? {
-                unused.push(*tree);
-            }
+        {
+            let mut query =
+                tx.prepare_cached("DELETE FROM tree WHERE id NOT IN (SELECT tree FROM layer) RETURNING id")?;
+            garbage.trees = query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         }
-        garbage.trees = unused;
-        drop(used);
         {
             let mut query = tx.prepare_cached(
                 "DELETE FROM blob WHERE digest NOT IN (

@@ -1,9 +1,9 @@
 //! From finished to durable: files to their place, one flush of the filesystem, then the rows. Whatever has no row yet
 //! is rubbish to everyone else, so it may lie in its place before it is durable.
 
-use super::{Scratch, State, Store};
-use crate::{Digest, ImageError, Reference, Result, erase::erase, error::IoContext as _};
-use rusqlite::params;
+use super::{Scratch, Store};
+use crate::{Digest, ImageError, Reference, Result, erase::erase, error::IoContext as _, seal::Seal};
+use rusqlite::{OptionalExtension as _, params};
 use std::{
     io::{self, Write as _},
     path::Path,
@@ -29,7 +29,7 @@ pub(crate) enum NewTree {
     /// Those of a stored layer of the same content.
     Shared(Digest),
     /// In `dir/tree/diff`, to be moved to their place; the blob in `dir/blob` unless it is stored already.
-    Made { dir: Scratch, blob_size: u64, shareable: bool },
+    Made { dir: Scratch, blob_size: u64, shareable: bool, seal: Seal },
 }
 
 /// An image whose layers are stored.
@@ -46,14 +46,23 @@ pub(crate) struct NewImage<'a> {
 }
 
 impl Store {
-    /// Makes finished layers durable and known, lowest first.
-    pub(crate) fn commit_layers(&self, layers: &[NewLayer]) -> Result<()> {
+    /// Makes finished layers durable and known, lowest first; their directories are returned. Of a layer that is known
+    /// and was damaged, only what was damaged is replaced: containers may stand on the rest.
+    pub(crate) fn commit_layers(&self, layers: &[NewLayer]) -> Result<Vec<Digest>> {
         let mut placed = false;
+        let mut trees = Vec::new();
         for layer in layers {
-            if let NewTree::Made { dir, .. } = &layer.tree {
-                self.place_blob(dir.path(), &layer.blob)?;
-                self.place_tree(dir.path(), &layer.chain_id)?;
-                placed = true;
+            match &layer.tree {
+                NewTree::Shared(tree) => trees.push(*tree),
+                NewTree::Made { dir, .. } => {
+                    self.place_blob(dir.path(), &layer.blob)?;
+                    let kept = self.tree_of(&layer.chain_id)?;
+                    if kept.is_none() {
+                        self.place_tree(dir.path(), &layer.chain_id)?;
+                    }
+                    trees.push(kept.unwrap_or(layer.chain_id));
+                    placed = true;
+                }
             }
         }
         if placed {
@@ -69,10 +78,19 @@ impl Store {
             }
         }
         let tx = state.db.transaction()?;
-        for layer in layers {
-            insert_layer(&tx, layer)?;
+        for (layer, tree) in layers.iter().zip(&trees) {
+            insert_layer(&tx, layer, tree)?;
         }
-        Ok(tx.commit()?)
+        tx.commit()?;
+        Ok(trees)
+    }
+
+    /// The directory that a layer has or may have, unless it was damaged: its own may be another's by now.
+    fn tree_of(&self, chain_id: &Digest) -> Result<Option<Digest>> {
+        let sql = "SELECT id FROM tree WHERE id IN (?1, (SELECT tree FROM layer WHERE chain_id = ?1)) ORDER BY id = ?1";
+        let state = self.lock();
+        let tree = state.db.prepare_cached(sql)?.query_row([chain_id], |row| row.get(0)).optional();
+        Ok(tree?)
     }
 
     /// Gives a finished blob its place too, unless one is there, and tells whether it did.
@@ -140,7 +158,7 @@ impl Store {
     }
 
     /// Lets a container hold an image's layers; it may hold the same image again.
-    pub(crate) fn hold(&self, container: &str, image: &Digest) -> Result<Vec<super::LayerRow>> {
+    pub(crate) fn hold(&self, container: &str, image: &Digest) -> Result<()> {
         let mut state = self.lock();
         let tx = state.db.transaction()?;
         let sql = "INSERT INTO holder (container, image, top) SELECT ?1, id, top FROM image WHERE id = ?2
@@ -148,10 +166,7 @@ impl Store {
         if tx.prepare_cached(sql)?.execute(params![container, image])? == 0 {
             return Err(ImageError::NoSuchImage(image.to_string()));
         }
-        tx.commit()?;
-        let top: Option<Digest> =
-            state.db.query_row("SELECT top FROM holder WHERE container = ?1", [container], |row| row.get(0))?;
-        State::chain(&state, top.as_ref())
+        Ok(tx.commit()?)
     }
 
     /// Writes a small blob to its place unless it is there, and tells whether it did. What is damaged is replaced.
@@ -173,16 +188,19 @@ fn insert_blob(tx: &rusqlite::Transaction<'_>, digest: &Digest, size: u64) -> Re
     Ok(())
 }
 
-fn insert_layer(tx: &rusqlite::Transaction<'_>, layer: &NewLayer) -> Result<()> {
-    let (tree, shareable) = match &layer.tree {
-        NewTree::Shared(tree) => (*tree, true),
-        NewTree::Made { shareable, blob_size, .. } => {
-            insert_blob(tx, &layer.blob, *blob_size)?;
-            (layer.chain_id, *shareable)
-        }
-    };
+fn insert_layer(tx: &rusqlite::Transaction<'_>, layer: &NewLayer, tree: &Digest) -> Result<()> {
+    let mut may_share = true;
+    if let NewTree::Made { shareable, blob_size, seal, .. } = &layer.tree {
+        insert_blob(tx, &layer.blob, *blob_size)?;
+        // One that was kept has its row.
+        let sql = "INSERT INTO tree (id, shape, content) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        tx.prepare_cached(sql)?.execute(params![tree, seal.shape, seal.content])?;
+        may_share = *shareable;
+    }
     let sql = "INSERT INTO layer (chain_id, parent, diff_id, blob, tree, size, shareable, root)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+        ON CONFLICT (chain_id) DO UPDATE SET
+            blob = excluded.blob, tree = excluded.tree, shareable = excluded.shareable";
     tx.prepare_cached(sql)?.execute(params![
         layer.chain_id,
         layer.parent,
@@ -190,7 +208,7 @@ fn insert_layer(tx: &rusqlite::Transaction<'_>, layer: &NewLayer) -> Result<()> 
         layer.blob,
         tree,
         layer.size,
-        shareable,
+        may_share,
         layer.describes_root
     ])?;
     Ok(())

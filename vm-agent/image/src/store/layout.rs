@@ -14,7 +14,7 @@ impl Layout {
     /// Creates what is missing.
     pub(crate) fn create(root: &Path) -> Result<Self> {
         let layout = Self { root: root.to_owned() };
-        for dir in [layout.blobs(), layout.layers(), layout.tmp(), layout.empty()] {
+        for dir in [layout.blobs(), layout.layers(), layout.tmp(), layout.empty(), layout.aside()] {
             std::fs::create_dir_all(&dir).at("create", &dir)?;
         }
         Ok(layout)
@@ -48,6 +48,16 @@ impl Layout {
     /// What is being made; emptied whenever the store is opened.
     pub(crate) fn tmp(&self) -> PathBuf {
         self.root.join("tmp")
+    }
+
+    /// What was found damaged, each in a directory of its own.
+    pub(crate) fn aside(&self) -> PathBuf {
+        self.root.join("damaged")
+    }
+
+    /// Says in which boot of the machine the store is open.
+    pub(crate) fn boot_mark(&self) -> PathBuf {
+        self.root.join("open")
     }
 
     /// What a container without layers stands on: overlayfs wants something below.

@@ -4,8 +4,10 @@
 //! first, then the files. So a crash leaves files without rows, never rows without files, and [`Store::open`] deletes
 //! the former.
 
+mod aside;
 mod collect;
 mod commit;
+mod doubt;
 mod flush;
 mod layout;
 mod pushing;
@@ -13,21 +15,27 @@ mod query;
 mod removal;
 mod scratch;
 
-use crate::{Digest, ImageConfig, ImageError, Result, error::IoContext as _};
+use crate::{Digest, ImageConfig, ImageError, Result, digest::Hasher, error::IoContext as _};
+pub(crate) use aside::Damaged;
 pub(crate) use commit::{NewImage, NewLayer, NewTree};
+pub(crate) use doubt::is_damage;
 pub(crate) use layout::Layout;
-pub(crate) use query::{LayerRow, Twin};
+pub(crate) use query::{LayerRow, StoredTree, Twin};
 use rusqlite::Connection;
 pub(crate) use scratch::Scratch;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
+    fs::File,
+    io::{self, Read as _},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 /// The format of the database, kept in `PRAGMA user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// Read at once, bytes.
+const PIECE: usize = 256 << 10;
 /// For another process to let go of the store.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -47,6 +55,8 @@ struct State {
     leases: HashMap<Digest, usize>,
     /// Configurations of images that were asked for.
     configurations: HashMap<Digest, Configuration>,
+    /// Directories of layers to look at before they are used: the machine had died.
+    doubted: HashSet<Digest>,
 }
 
 /// An image's configuration, parsed and byte for byte.
@@ -57,9 +67,11 @@ impl Store {
     pub(crate) fn open(root: &Path) -> Result<Self> {
         let layout = Layout::create(root)?;
         let db = open_database(&layout.database())?;
-        let state = Mutex::new(State { db, leases: HashMap::new(), configurations: HashMap::new() });
-        let store = Self { layout, state, flushes: flush::Flushes::default() };
+        let state = State { db, leases: HashMap::new(), configurations: HashMap::new(), doubted: HashSet::new() };
+        let store = Self { layout, state: Mutex::new(state), flushes: flush::Flushes::default() };
         store.sweep()?;
+        store.miss()?;
+        store.note_boot()?;
         Ok(store)
     }
 
@@ -89,15 +101,46 @@ impl Store {
         }
     }
 
-    /// The bytes of a stored blob, checked against its digest.
+    /// Whether a stored blob is what its digest says; `read` is told of bytes that were looked at.
+    pub(crate) fn is_right(&self, digest: &Digest, read: &mut dyn FnMut(u64)) -> Result<bool> {
+        let path = self.layout.blob(digest);
+        let hashed = File::open(&path).and_then(|file| hash(file, read));
+        match hashed {
+            Ok(got) => Ok(got == *digest),
+            Err(e) if is_damage(&e) => Ok(false),
+            Err(e) => Err(e).at("read", &path),
+        }
+    }
+
+    /// The bytes of a stored blob, checked against its digest. One that is damaged is set aside.
     pub(crate) fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>> {
         let path = self.layout.blob(digest);
-        let bytes = std::fs::read(&path).at("read", &path)?;
+        let bytes = match std::fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(ImageError::Lost(format!("a document ({})", digest.short()), "the image".into()));
+            }
+            read => read.at("read", &path)?,
+        };
         let got = Digest::of(&bytes);
         if got != *digest {
+            self.set_blob_aside(digest)?;
             return Err(ImageError::DigestMismatch { what: "a stored blob".into(), expected: *digest, got });
         }
         Ok(bytes)
+    }
+}
+
+fn hash(mut file: File, read: &mut dyn FnMut(u64)) -> io::Result<Digest> {
+    let mut piece = vec![0; PIECE];
+    let mut hasher = Hasher::default();
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hasher.finish()),
+            len => {
+                hasher.update(&piece[..len]);
+                read(len as u64);
+            }
+        }
     }
 }
 
@@ -113,9 +156,10 @@ fn open_database(path: &Path) -> Result<Connection> {
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
         FORMAT => {}
-        0 => {
+        0 | 1 => {
+            let change = if found == 0 { include_str!("schema.sql") } else { include_str!("from_1.sql") };
             let tx = db.transaction()?;
-            tx.execute_batch(include_str!("schema.sql"))?;
+            tx.execute_batch(change)?;
             tx.pragma_update(None, "user_version", FORMAT)?;
             tx.commit()?;
         }

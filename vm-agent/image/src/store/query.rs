@@ -1,7 +1,7 @@
 //! Reading rows.
 
 use super::{Configuration, State, Store};
-use crate::{Digest, Image, ImageConfig, ImageError, Layer, Reference, Result};
+use crate::{Digest, Image, ImageConfig, ImageError, Layer, Reference, Result, seal::Seal};
 use rusqlite::{OptionalExtension as _, params};
 use std::sync::Arc;
 
@@ -12,6 +12,27 @@ pub(crate) struct LayerRow {
     pub(crate) tree: Digest,
     /// Whether it says what the root directory is like.
     pub(crate) describes_root: bool,
+    /// Whether its files are there: they were not found damaged.
+    pub(crate) has_files: bool,
+}
+
+/// A blob as it was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredBlob {
+    pub(crate) digest: Digest,
+    pub(crate) size: u64,
+}
+
+/// The directory of a layer as it was stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StoredTree {
+    pub(crate) id: Digest,
+    /// A layer that has it; a lease on that keeps it.
+    pub(crate) chain_id: Digest,
+    pub(crate) diff_id: Digest,
+    /// Bytes of its files.
+    pub(crate) size: u64,
+    pub(crate) seal: Option<Seal>,
 }
 
 /// A layer whose content another layer needs too.
@@ -30,7 +51,8 @@ pub(crate) struct Twin {
 const CHAIN: &str = "WITH RECURSIVE chain (id, depth) AS (
         SELECT ?1, 0 UNION ALL
         SELECT layer.parent, depth + 1 FROM chain JOIN layer ON layer.chain_id = id WHERE layer.parent IS NOT NULL)
-    SELECT chain_id, diff_id, blob, size, tree, root FROM chain JOIN layer ON chain_id = id ORDER BY depth DESC";
+    SELECT chain_id, diff_id, blob, size, tree, root, EXISTS (SELECT 1 FROM tree WHERE tree.id = layer.tree)
+    FROM chain JOIN layer ON chain_id = chain.id ORDER BY depth DESC";
 
 impl Store {
     /// A stored layer of the same content, the one whose files serve on top of any layers where there is one. It is
@@ -38,8 +60,9 @@ impl Store {
     pub(crate) fn lease_twin(&self, diff_id: &Digest) -> Result<Option<Twin>> {
         let mut state = self.lock();
         let twin = {
-            let sql = "SELECT chain_id, blob, tree, size, shareable, root FROM layer WHERE diff_id = ?1
-                ORDER BY shareable DESC LIMIT 1";
+            let sql = "SELECT chain_id, blob, tree, layer.size, shareable, root FROM layer
+                JOIN tree ON tree.id = tree JOIN blob ON blob.digest = blob
+                WHERE diff_id = ?1 ORDER BY shareable DESC LIMIT 1";
             let mut query = state.db.prepare_cached(sql)?;
             let twin = query.query_row([diff_id], |row| {
                 Ok(Twin {
@@ -59,9 +82,37 @@ impl Store {
         Ok(twin)
     }
 
-    /// The layer `top` and those below it, lowest first.
-    pub(crate) fn chain(&self, top: Option<&Digest>) -> Result<Vec<LayerRow>> {
-        self.lock().chain(top)
+    /// The directory of a layer that is stored and not known to be damaged, nor its blob.
+    pub(crate) fn whole(&self, chain_id: &Digest) -> Result<Option<Digest>> {
+        let sql = "SELECT tree FROM layer JOIN tree ON tree.id = tree JOIN blob ON blob.digest = blob
+            WHERE chain_id = ?1";
+        let state = self.lock();
+        let tree = state.db.prepare_cached(sql)?.query_row([chain_id], |row| row.get(0)).optional();
+        Ok(tree?)
+    }
+
+    /// All blobs.
+    pub(crate) fn stored_blobs(&self) -> Result<Vec<StoredBlob>> {
+        let state = self.lock();
+        let mut query = state.db.prepare_cached("SELECT digest, size FROM blob")?;
+        let rows = query.query_map([], |row| Ok(StoredBlob { digest: row.get(0)?, size: row.get(1)? }))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The directories of all layers.
+    pub(crate) fn stored_trees(&self) -> Result<Vec<StoredTree>> {
+        let state = self.lock();
+        let sql = "SELECT tree.id, chain_id, diff_id, layer.size, shape, content FROM tree JOIN layer ON tree = tree.id
+            GROUP BY tree.id";
+        let mut query = state.db.prepare_cached(sql)?;
+        let rows = query.query_map([], |row| {
+            let seal = match (row.get(4)?, row.get(5)?) {
+                (Some(shape), Some(content)) => Some(Seal { shape, content }),
+                _ => None,
+            };
+            Ok(StoredTree { id: row.get(0)?, chain_id: row.get(1)?, diff_id: row.get(2)?, size: row.get(3)?, seal })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     pub(crate) fn has_image(&self, id: &Digest) -> Result<bool> {
@@ -208,7 +259,7 @@ impl State {
         let mut query = self.db.prepare_cached(CHAIN)?;
         let rows = query.query_map([top], |row| {
             let layer = Layer { chain_id: row.get(0)?, diff_id: row.get(1)?, blob: row.get(2)?, size: row.get(3)? };
-            Ok(LayerRow { layer, tree: row.get(4)?, describes_root: row.get(5)? })
+            Ok(LayerRow { layer, tree: row.get(4)?, describes_root: row.get(5)?, has_files: row.get(6)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

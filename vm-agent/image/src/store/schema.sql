@@ -15,6 +15,14 @@ CREATE INDEX layer_parent ON layer (parent);
 CREATE INDEX layer_diff ON layer (diff_id);
 CREATE INDEX layer_tree ON layer (tree);
 
+-- Directories in layers/: a layer whose own is not here was damaged. What they were like when they were made is null
+-- for those of format 1 until they are looked at.
+CREATE TABLE tree (
+    id      TEXT PRIMARY KEY,
+    shape   TEXT,
+    content TEXT
+) STRICT, WITHOUT ROWID;
+
 -- `id` is the digest of the configuration; `top` is null for an image without layers.
 CREATE TABLE image (
     id        TEXT PRIMARY KEY,
@@ -42,7 +50,7 @@ CREATE TABLE digest (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX digest_image ON digest (image);
 
--- Files in blobs/.
+-- Files in blobs/: one that is named elsewhere and is not here was damaged.
 CREATE TABLE blob (
     digest TEXT PRIMARY KEY,
     size   INTEGER NOT NULL

@@ -138,7 +138,7 @@ impl Place<'_> {
             None => {}
         }
         match entry.kind {
-            EntryKind::File => make::file(dir, name, &path, entry, entries),
+            EntryKind::File => make::file(dir, name, &path, entry, entries).map(drop),
             EntryKind::HardLink => self.hard_link(dir, &path, name, entry),
             EntryKind::Directory => {
                 if old != Some(true) {

@@ -22,19 +22,22 @@ use std::{
 /// Zeros in a row that become a hole, bytes: a block of the filesystem.
 const HOLE: usize = 4096;
 
-/// A new regular file with its data and attributes. Long zeros become holes, so that a sparse file stays one.
+/// A new regular file with its data and attributes; its inode and the checksum of its data are returned. Long zeros
+/// become holes, so that a sparse file stays one.
 pub(super) fn file<R: BufRead>(
     dir: &OwnedFd,
     name: &[u8],
     path: &[u8],
     entry: &Entry,
     entries: &mut Entries<R>,
-) -> Result<(), UnpackError> {
+) -> Result<(u64, u32), UnpackError> {
     let flags = OFlags::CREATE | OFlags::EXCL | OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = openat(dir, name, flags, Mode::RUSR | Mode::WUSR).map_err(|e| failed(path, e))?;
     let mut file = File::from(file);
     let mut hole = 0_u64;
+    let mut sum = crc32fast::Hasher::new();
     entries.copy(|piece| {
+        sum.update(piece);
         for block in piece.chunks(HOLE) {
             if block.len() == HOLE && is_zero(block) {
                 hole += HOLE as u64;
@@ -52,7 +55,9 @@ pub(super) fn file<R: BufRead>(
         let end = file.stream_position().map_err(UnpackError::Write)?.saturating_add(hole);
         file.set_len(end).map_err(UnpackError::Write)?;
     }
-    attributes(&file, entry).map_err(|e| failed(path, e))
+    attributes(&file, entry).map_err(|e| failed(path, e))?;
+    let inode = fstat(&file).map_err(|e| failed(path, e))?.st_ino;
+    Ok((inode, sum.finalize()))
 }
 
 fn is_zero(block: &[u8]) -> bool {

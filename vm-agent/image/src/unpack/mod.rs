@@ -7,6 +7,7 @@ mod extract;
 mod make;
 mod tree;
 
+use crate::seal::Sums;
 pub use extract::{ExtractError, Extraction, extract, is_kernels};
 use std::{collections::BTreeSet, io::BufRead, path::Path};
 pub(crate) use tree::inherit;
@@ -54,6 +55,8 @@ pub(crate) struct Unpacked {
     pub(crate) implicit: BTreeSet<Vec<u8>>,
     /// Whether the archive describes the root directory.
     pub(crate) describes_root: bool,
+    /// Of its files.
+    pub(crate) sums: Sums,
 }
 
 /// Unpacks the plain tar `archive` into the empty directory `root` and reads it to its very end.

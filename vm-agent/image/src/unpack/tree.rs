@@ -155,7 +155,8 @@ impl Tree {
         entry: &Entry,
         entries: &mut Entries<R>,
     ) -> Result<(), UnpackError> {
-        make::file(self.dir(), name, path, entry, entries)?;
+        let (inode, sum) = make::file(self.dir(), name, path, entry, entries)?;
+        self.out.sums.keep(inode, sum);
         self.out.size = self.out.size.saturating_add(entry.size);
         Ok(())
     }

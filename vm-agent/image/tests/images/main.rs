@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod concurrent;
+mod damage;
 mod fixture;
 mod gate;
 mod killed;
