@@ -125,7 +125,7 @@ fn engine(status: u16, message: &str) -> Problem {
         }
         409 => new(Code::Conflict),
         400 => new(Code::InvalidArgument),
-        401 | 403 => new(Code::Registry).hint("the registry wants a login, or the image does not exist there"),
+        401 | 403 => new(Code::Registry).hint("log in with: berth login SERVER; or check the name of the image"),
         _ if message.contains("registry") || message.contains("connection refused") => {
             new(Code::Registry).hint("check that the registry answers and try again")
         }

@@ -87,10 +87,16 @@ impl BerthHome {
         self.run_dir().join("berthd.pid")
     }
 
-    /// What the user sets for every container, under docker's names.
+    /// What the user sets for every container and for registries, under docker's names.
     #[must_use]
     pub fn daemon_json(&self) -> PathBuf {
         self.root.join("daemon.json")
+    }
+
+    /// Certificates of single registries, in docker's layout: `HOST[:PORT]/{ca.crt,client.cert,client.key}`.
+    #[must_use]
+    pub fn certs_dir(&self) -> PathBuf {
+        self.root.join("certs.d")
     }
 
     /// The VM's files.

@@ -18,6 +18,7 @@ mod images;
 mod moment;
 mod networks;
 mod query;
+mod registries;
 mod system;
 mod version;
 mod volumes;
@@ -35,6 +36,7 @@ pub fn router(engine: Engine) -> Router {
     let routes = Router::new()
         .merge(system::routes())
         .merge(images::routes())
+        .merge(registries::routes())
         .merge(containers::routes())
         .merge(exec::routes())
         .merge(volumes::routes())

@@ -2,9 +2,9 @@
 
 use berth_protocol::{
     boot::{BootConfig, Uplink},
-    settings::EngineSettings,
+    settings::{EngineSettings, RegistryCertificates},
 };
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 /// Where things are. [`EngineConfig::guest`] gives the paths of the real guest; tests put everything elsewhere.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct EngineConfig {
     pub uplink: Uplink,
     /// Certificate authorities of the host in PEM form, trusted by pulls besides the ones in the guest image.
     pub ca_roots_pem: Vec<String>,
+    /// What the user keeps for single registries, by host and port as in an image's name.
+    pub registry_certificates: BTreeMap<String, RegistryCertificates>,
     /// The guest's host name, shown by info.
     pub hostname: String,
     /// What the user sets for every container.
@@ -44,6 +46,7 @@ impl EngineConfig {
             modules_failed: "/run/berth/modules-failed".into(),
             uplink: boot.uplink,
             ca_roots_pem: boot.ca_roots_pem,
+            registry_certificates: boot.registry_certificates,
             hostname: boot.hostname,
             settings: boot.engine,
         }

@@ -1,5 +1,7 @@
 //! The machine and the engine as a whole.
 
+pub use berth_protocol::settings::ProxySettings;
+
 use crate::{Timestamp, container::ContainerSummary, image::ImageSummary, volume::Volume};
 
 /// What info shows.
@@ -49,6 +51,12 @@ pub struct SystemInfo {
     pub no_new_privileges: bool,
     /// Containers that do not say otherwise have users of their own.
     pub userns_remap: bool,
+    /// Registries that are asked before docker.io, in order.
+    pub registry_mirrors: Vec<String>,
+    /// Registries that need no TLS, or ranges of their addresses.
+    pub insecure_registries: Vec<String>,
+    /// What registries are reached through; no password is in it.
+    pub proxies: ProxySettings,
     /// Sentences the user should see.
     pub warnings: Vec<String>,
 }

@@ -1,6 +1,7 @@
 //! What the store is told when it is opened.
 
-use std::{net::IpAddr, path::PathBuf};
+use berth_protocol::settings::{ProxySettings, RegistryCertificates};
+use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 /// Where the store lives and how it reaches registries.
 #[derive(Clone, Debug)]
@@ -24,6 +25,15 @@ pub struct NetworkConfig {
     pub ca_bundle: Option<PathBuf>,
     /// More trusted authorities, in PEM form.
     pub ca_roots_pem: Vec<String>,
+    /// Asked before docker.io itself, in order, and without its credentials: `https://HOST[:PORT]/`.
+    pub mirrors: Vec<String>,
+    /// Registries whose certificate is not checked and that may speak plain HTTP: host and port as in an image's name,
+    /// or a CIDR of their addresses. The loopback is so without being named.
+    pub insecure: Vec<String>,
+    /// Authorities and client certificates of single registries, by host and port as in an image's name.
+    pub certificates: BTreeMap<String, RegistryCertificates>,
+    /// What other hosts than the user's own are reached through.
+    pub proxies: ProxySettings,
 }
 
 /// What a registry is told about who asks. Its `Debug` shows no secret.

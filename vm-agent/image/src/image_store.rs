@@ -7,7 +7,7 @@ use crate::{
     check, commit, load,
     pull::{Pull, now},
     push::Push,
-    registry::Client,
+    registry::{self, Client},
     snapshot,
     store::Store,
     turns::Turns,
@@ -162,6 +162,15 @@ impl ImageStore {
             progress,
         };
         Box::pin(push.run()).await
+    }
+
+    /// Shows credentials to the registry at `server`, host and port with or without scheme (docker.io when it is
+    /// empty); gives the refresh token that stands for them from now on, where the registry has such.
+    ///
+    /// # Errors
+    /// [`ImageError::Unauthorized`] when the registry refuses them; see [`ImageError::kind`].
+    pub async fn log_in(&self, server: &str, credentials: &Credentials) -> Result<Option<String>> {
+        registry::log_in(&self.client, server, credentials).await
     }
 
     /// Loads a docker archive or an OCI layout, plain or compressed tar, as `docker save` writes it.

@@ -47,7 +47,21 @@ impl Pull {
     pub(crate) async fn run(self) -> Result<Image> {
         let reference = &self.reference;
         (self.progress)(PullEvent::Pulling { reference: reference.clone() });
+        for mirror in self.client.mirrors(reference) {
+            let attempt = async { self.over(Session::at_mirror(self.client.clone(), mirror, reference).await?).await };
+            match Box::pin(attempt).await {
+                Err(error) if error.kind() != crate::ErrorKind::Internal => {
+                    tracing::info!(%error, %mirror, "a mirror does not serve {}", reference.familiar());
+                }
+                ended => return ended,
+            }
+        }
         let session = Session::open(self.client.clone(), reference, Access::Pull, self.credentials.as_ref()).await?;
+        self.over(session).await
+    }
+
+    async fn over(&self, session: Session) -> Result<Image> {
+        let reference = &self.reference;
         let documents = self.documents(&session).await?;
         let id = Digest::of(&documents.config_json);
         let blobs: Vec<_> = documents.manifest.layers.iter().map(|layer| Some((layer.digest, layer.size))).collect();

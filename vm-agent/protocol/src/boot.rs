@@ -1,9 +1,9 @@
 //! `boot.json`: what one boot of the guest is told. The host appends it to the initramfs as a small cpio archive;
 //! PID 1 reads it once and unlinks it, so that nothing secret is on the kernel command line or left on a filesystem.
 
-use crate::settings::EngineSettings;
+use crate::settings::{EngineSettings, RegistryCertificates};
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Where the file stands in the initramfs.
 pub const PATH: &str = "/boot.json";
@@ -22,6 +22,9 @@ pub struct BootConfig {
     /// Certificate authorities of the host in PEM form, trusted besides the ones in the image.
     #[serde(default)]
     pub ca_roots_pem: Vec<String>,
+    /// What the user keeps for single registries, by host and port as in an image's name.
+    #[serde(default)]
+    pub registry_certificates: BTreeMap<String, RegistryCertificates>,
     /// What the user sets for every container.
     #[serde(default)]
     pub engine: EngineSettings,
@@ -94,6 +97,7 @@ mod tests {
                 host: [10, 0, 2, 2].into(),
             }),
             ca_roots_pem: vec![],
+            registry_certificates: BTreeMap::new(),
             engine: EngineSettings { init: true, ..EngineSettings::default() },
         };
         let json = serde_json::to_string(&boot).expect("serialises");

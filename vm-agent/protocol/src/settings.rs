@@ -1,5 +1,9 @@
 //! `daemon.json`: what the user sets for every container, under docker's names. The host reads the file at each boot.
 
+mod registries;
+
+pub use registries::{Cidr, ClientCertificate, ProxySettings, RegistryCertificates};
+
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::collections::BTreeMap;
 
@@ -16,6 +20,9 @@ pub struct EngineSettings {
     pub default_shm_size: Option<u64>,
     /// Limits of processes by name, such as `nofile`.
     pub default_ulimits: BTreeMap<String, UlimitSetting>,
+    /// Registries that may be spoken to without TLS, or whose certificate nobody knows: `HOST[:PORT]`, or a CIDR of
+    /// their addresses.
+    pub insecure_registries: Vec<String>,
     /// Runs a small init as PID 1 of every container.
     pub init: bool,
     /// The log driver of a container that asks for none.
@@ -24,6 +31,10 @@ pub struct EngineSettings {
     pub log_opts: BTreeMap<String, String>,
     /// No process gains privileges by executing a file.
     pub no_new_privileges: bool,
+    /// How registries are reached.
+    pub proxies: ProxySettings,
+    /// Asked before docker.io, in order: `https://HOST[:PORT]/`.
+    pub registry_mirrors: Vec<String>,
     /// `builtin`, `unconfined`, or a profile: its path in the file, its text once the host has read it.
     pub seccomp_profile: String,
     /// `default`: containers have users of their own, who are nobody on the machine.
@@ -65,6 +76,13 @@ impl EngineSettings {
             let user = &settings.userns_remap;
             return Err(format!("userns-remap cannot be {user:?}: use \"default\"; the engine chooses the ids"));
         }
+        for address in &mut settings.registry_mirrors {
+            *address = registries::mirror(address)?;
+        }
+        for registry in &mut settings.insecure_registries {
+            *registry = registries::insecure(registry)?;
+        }
+        settings.proxies.check()?;
         if !matches!(settings.seccomp_profile.as_str(), "" | "builtin" | "unconfined") {
             let opened = open(&settings.seccomp_profile);
             settings.seccomp_profile = opened.map_err(|error| {
@@ -116,11 +134,17 @@ mod tests {
             r#"{"log-driver": "local", "log-opts": {"max-size": "1m"}, "default-shm-size": "128M", "init": true,
                 "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 1024}},
                 "no-new-privileges": true, "seccomp-profile": "/p.json", "default-ipc-mode": "shareable",
-                "default-cgroupns-mode": "host", "userns-remap": "default"}"#,
+                "default-cgroupns-mode": "host", "userns-remap": "default", "registry-mirrors": ["https://m"],
+                "insecure-registries": ["http://r:5000", "10.0.0.0/8"], "proxies": {"http-proxy": "http://p:1"}}"#,
         )
         .unwrap();
         assert_eq!((settings.default_shm_size, settings.init), (Some(128 << 20), true));
         assert_eq!(settings.userns_remap, "default");
+        assert_eq!(
+            (settings.registry_mirrors[0].as_str(), settings.proxies.http_proxy.as_str()),
+            ("https://m/", "http://p:1")
+        );
+        assert_eq!(settings.insecure_registries, ["r:5000", "10.0.0.0/8"]);
         assert_eq!((settings.default_ulimits["nofile"].hard, settings.seccomp_profile.as_str()), (64_000, "{}"));
         let wire = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<EngineSettings>(&wire).unwrap(), settings);
@@ -148,6 +172,10 @@ mod tests {
                 "default-ipc-mode cannot be \"host\": use \"private\" or \"shareable\"",
             ),
             ("{\"userns-remap\": \"me:us\"}", "userns-remap cannot be \"me:us\": use \"default\""),
+            ("{\"registry-mirrors\": [\"m\"]}", "invalid mirror: unsupported scheme"),
+            ("{\"insecure-registries\": [\"a b\"]}", "insecure registry a b is not valid"),
+            ("{\"proxies\": {\"http-proxy\": \"p\"}}", "http-proxy is no address of a proxy"),
+            ("{\"proxies\": {\"ftp-proxy\": \"p\"}}", "unknown field `ftp-proxy`"),
             ("{\"seccomp-profile\": \"/none\"}", "the seccomp-profile \"/none\" cannot be read: no such file"),
         ] {
             let said = read(json).unwrap_err();

@@ -98,7 +98,7 @@ impl Client {
                 if message.contains("No such image") || message.contains("does not match the specified platform") => {}
             answer => return answer,
         }
-        let mut pull = std::pin::pin!(self.pull(&request.image, request.platform.as_deref())?);
+        let mut pull = std::pin::pin!(self.pull(&request.image, request.platform.as_deref()).await?);
         while let Some(progress) = pull.try_next().await? {
             on_progress(progress);
         }

@@ -76,6 +76,15 @@ pub(crate) async fn post_for_nothing<B: serde::Serialize + Sync>(
     post_document(home, path, document).await.map(drop)
 }
 
+/// A POST without a body; the answer streams.
+pub(crate) async fn post_empty(
+    home: &BerthHome,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Response<Incoming>, Error> {
+    successful(post_text(home, path, None, headers).await?).await
+}
+
 async fn post_document<B: serde::Serialize + Sync>(home: &BerthHome, path: &str, document: &B) -> Result<Bytes, Error> {
     let text = serde_json::to_string(document).map_err(|error| Error::Invalid(error.to_string()))?;
     body(successful(post_text(home, path, Some(text), &[]).await?).await?).await

@@ -4,15 +4,17 @@ use super::{Client, http, segment};
 use crate::{
     error::{Error, chain},
     image::{CheckStep, ImageCheck, ImageRow, PullProgress},
+    login::{self, Login, Logins},
 };
 use ::http::Method;
 use bollard::{
+    auth::DockerCredentials,
     models::CreateImageInfo,
     query_parameters::{
         CreateImageOptions, ImportImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
     },
 };
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use http_body_util::BodyExt as _;
 use std::path::Path;
 use tokio_util::{
@@ -34,6 +36,13 @@ pub enum Removed {
     Deleted(String),
 }
 
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LoggedIn {
+    #[serde(default)]
+    identity_token: String,
+}
+
 impl Client {
     /// The images, one row per tag, newest first.
     ///
@@ -44,11 +53,12 @@ impl Client {
         Ok(list.iter().flat_map(ImageRow::of).collect())
     }
 
-    /// Pulls an image, of the machine's own platform or another; the stream ends when it is there.
+    /// Pulls an image, of the machine's own platform or another, with the user's login at its registry; the stream ends
+    /// when it is there.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reference that is none; the rest comes in the stream.
-    pub fn pull(
+    pub async fn pull(
         &self,
         reference: &str,
         platform: Option<&str>,
@@ -63,11 +73,21 @@ impl Client {
             platform: platform.unwrap_or_default().into(),
             ..Default::default()
         };
-        Ok(self.docker()?.create_image(Some(options), None, None).map_ok(Into::into).map_err(Error::from))
+        let docker = self.docker()?;
+        let (login, warning) = login(reference).await;
+        let credentials = login.map(|login| DockerCredentials {
+            username: Some(login.username),
+            password: Some(login.password),
+            identitytoken: Some(login.identity_token),
+            serveraddress: Some(login.server),
+            ..DockerCredentials::default()
+        });
+        let pull = docker.create_image(Some(options), None, credentials).map_ok(Into::into).map_err(Error::from);
+        Ok(stream::iter(warning.map(Ok)).chain(pull))
     }
 
-    /// Pushes an image to the registry of its name, or those of all tags of the repository; the stream ends when it is
-    /// there.
+    /// Pushes an image to the registry of its name, or those of all tags of the repository, with the user's login there;
+    /// the stream ends when it is there.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reference that cannot be pushed, those of every request; the rest comes in the stream.
@@ -85,7 +105,10 @@ impl Client {
         }
         let tag = if all_tags { String::new() } else { format!("?tag={}", http::query_value(tag)) };
         let path = format!("/images/{}/push{tag}", segment("image", image)?);
-        Ok(self.lines_of(&path).await?.try_filter_map(async |line| said(&line)))
+        let (login, warning) = login(reference).await;
+        let header = login.unwrap_or_default().header();
+        let lines = self.lines_of(&path, &[("x-registry-auth", &header)]).await?;
+        Ok(stream::iter(warning.map(Ok)).chain(lines.try_filter_map(async |line| said(&line))))
     }
 
     /// Has the engine read everything that it stores of images, and set aside what is damaged; the stream ends with
@@ -94,15 +117,32 @@ impl Client {
     /// # Errors
     /// Those of every request; the rest comes in the stream.
     pub async fn check_images(&self) -> Result<impl Stream<Item = Result<CheckStep, Error>> + Send + use<>, Error> {
-        Ok(self.lines_of("/images/check").await?.try_filter_map(async |line| checked(&line)))
+        Ok(self.lines_of("/images/check", &[]).await?.try_filter_map(async |line| checked(&line)))
     }
 
     /// What a request that is answered line by line says.
-    async fn lines_of(&self, path: &str) -> Result<impl Stream<Item = Result<String, Error>> + Send + use<>, Error> {
-        let answer = http::send(&self.home, Method::POST, path).await?;
+    async fn lines_of(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<impl Stream<Item = Result<String, Error>> + Send + use<>, Error> {
+        let answer = http::post_empty(&self.home, path, headers).await?;
         let bytes = StreamReader::new(answer.into_data_stream().map_err(std::io::Error::other));
         let lines = FramedRead::new(bytes, LinesCodec::new_with_max_length(LONGEST_LINE));
         Ok(lines.map_err(|error| Error::Broken(chain(&error))))
+    }
+
+    /// Shows a login to its registry; gives it as it is to be kept, where the registry gives a token for the password.
+    ///
+    /// # Errors
+    /// Those of every request; 401 when the registry refuses it.
+    pub async fn log_in(&self, mut login: Login) -> Result<Login, Error> {
+        let answer: LoggedIn = http::post(&self.home, "/auth", &login.document()).await?;
+        if !answer.identity_token.is_empty() {
+            login.password.clear();
+            login.identity_token = answer.identity_token;
+        }
+        Ok(login)
     }
 
     /// Everything the engine knows of an image.
@@ -161,6 +201,20 @@ impl Client {
             other => other.into(),
         })?;
         Ok(lines.into_iter().filter_map(|line| line.stream).map(|line| line.trim_end().to_owned()).collect())
+    }
+}
+
+/// The login at the registry of an image. One that cannot be read is told and not used: what everyone may pull is
+/// pulled without.
+async fn login(image: &str) -> (Option<Login>, Option<PullProgress>) {
+    let server = login::of_image(image);
+    let found = async { Logins::from_env()?.get(server).await };
+    match found.await {
+        Ok(login) => (login, None),
+        Err(error) => {
+            let status = format!("WARNING: going on without a login at {}: {error}", login::hostname(server));
+            (None, Some(PullProgress { id: None, status, current: None, total: None }))
+        }
     }
 }
 

@@ -68,6 +68,13 @@ pub(crate) enum Command {
     Container(ContainerCommand),
     /// Show everything about containers, images, volumes or networks, as JSON
     Inspect(Inspect),
+    /// Log in at a registry
+    Login(Login),
+    /// Forget the login at a registry
+    Logout {
+        /// Such as localhost:5000; docker.io without it
+        server: Option<String>,
+    },
     /// Pull an image from a registry
     Pull {
         /// Print the image's name only
@@ -226,6 +233,27 @@ impl Command {
             }
             _ => false,
         }
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Login {
+    /// The account
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) username: Option<String>,
+    /// Its password or access token; everyone on this computer can read it there
+    #[arg(short, long, value_name = "PASSWORD")]
+    pub(crate) password: Option<String>,
+    /// Read the password or access token from standard input
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+    /// Such as localhost:5000; docker.io without it
+    pub(crate) server: Option<String>,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Login").field("server", &self.server).finish_non_exhaustive()
     }
 }
 

@@ -14,7 +14,7 @@ use std::{path::Path, pin::pin};
 
 pub(super) async fn pull(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Outcome {
     let mut shown = Transfer::new(if quiet { To::Nowhere } else { To::Stdout });
-    let mut pull = pin!(client.pull(image, platform)?);
+    let mut pull = pin!(client.pull(image, platform).await?);
     while let Some(progress) = pull.next().await {
         shown.show(&progress?);
     }

@@ -12,6 +12,7 @@ mod files;
 mod images;
 mod inspect;
 mod listing;
+mod login;
 mod logs;
 mod machine;
 mod run;
@@ -53,6 +54,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
             disk_usage::df(&client, verbose, format.as_deref()).await
         }
         Command::Inspect(options) => inspect::any(&client, &options).await,
+        Command::Login(options) => login::login(&client, options).await,
+        Command::Logout { server } => login::logout(server.as_deref()).await,
         Command::Push { all_tags, quiet, image, .. } => images::push(&client, &image, all_tags, quiet).await,
         Command::Pull { quiet, platform, image } => images::pull(&client, &image, platform.as_deref(), quiet).await,
         Command::Images(options) => listing::images(&client, &options).await,

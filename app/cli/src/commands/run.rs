@@ -106,7 +106,7 @@ async fn make(client: &Client, options: &CreateOptions, request: &RunRequest) ->
     let to = if options.quiet { To::Nowhere } else { To::Stderr };
     let mut shown = Transfer::new(to);
     if options.pull == "always" {
-        let mut pull = pin!(client.pull(&request.image, request.platform.as_deref())?);
+        let mut pull = pin!(client.pull(&request.image, request.platform.as_deref()).await?);
         while let Some(progress) = pull.next().await {
             shown.show(&progress?);
         }

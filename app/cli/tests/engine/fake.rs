@@ -24,6 +24,8 @@ pub(crate) const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef012
 #[derive(Clone)]
 pub(crate) struct Engine {
     pub(crate) asked: Arc<Mutex<Vec<String>>>,
+    /// What was shown of logins: with each pull and push its header, and the bodies of logins.
+    pub(crate) shown: Arc<Mutex<Vec<String>>>,
     /// The exit code, once it has ended.
     pub(crate) ended: watch::Sender<Option<i64>>,
     pub(crate) image_is_there: Arc<Mutex<bool>>,
@@ -40,6 +42,7 @@ impl Engine {
         let image_is_there = Arc::new(Mutex::new(true));
         Self {
             asked: Arc::default(),
+            shown: Arc::default(),
             ended: watch::channel(None).0,
             image_is_there,
             start_fails: None,
@@ -73,6 +76,7 @@ impl Engine {
                 get(async || Json(json!({ "Id": ID, "State": { "Running": true, "Status": "running" } }))),
             )
             .route("/images/create", post(pull))
+            .route("/auth", post(log_in))
             .fallback(any(|| async { StatusCode::NOT_FOUND }))
             .layer(axum::middleware::from_fn_with_state(self.clone(), record))
             .with_state(self.clone())
@@ -81,6 +85,10 @@ impl Engine {
 
 async fn record(State(engine): State<Engine>, request: Request, next: axum::middleware::Next) -> Response {
     engine.asked.lock().unwrap().push(format!("{} {}", request.method(), request.uri()));
+    if let Some(header) = request.headers().get("x-registry-auth") {
+        let bytes = base64::engine::general_purpose::URL_SAFE.decode(header).unwrap();
+        engine.shown.lock().unwrap().push(String::from_utf8(bytes).unwrap());
+    }
     next.run(request).await
 }
 
@@ -113,6 +121,18 @@ async fn pull(State(engine): State<Engine>) -> String {
         json!({"status": "Status: Downloaded newer image for nginx:latest"}),
     ];
     lines.map(|line| format!("{line}\r\n")).concat()
+}
+
+/// Takes the password `right`, and gives a token for it at `token.example`.
+async fn log_in(State(engine): State<Engine>, Json(login): Json<Value>) -> Response {
+    engine.shown.lock().unwrap().push(login.to_string());
+    let server = login["serveraddress"].as_str().unwrap();
+    if login["password"] != "right" {
+        let said = format!("login attempt to https://{server}/v2/ failed with status: 401 Unauthorized");
+        return no(StatusCode::UNAUTHORIZED, &said);
+    }
+    let token = if server == "token.example" { "t0ken" } else { "" };
+    Json(json!({ "Status": "Login Succeeded", "IdentityToken": token })).into_response()
 }
 
 async fn attach(State(engine): State<Engine>, mut request: Request) -> Response {

@@ -3,6 +3,7 @@
 #![cfg(unix)]
 
 mod fake;
+mod login;
 
 use fake::{Engine, ID};
 use serde_json::Value;
@@ -30,6 +31,9 @@ impl Berth {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
         command.args(arguments).env("BERTH_HOME", self.home.path()).stdin(Stdio::null()).kill_on_drop(true);
+        // The logins and the keychain of whoever runs the tests play no part.
+        command.env("DOCKER_CONFIG", self.home.path().join("docker"));
+        command.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
         command
     }
 

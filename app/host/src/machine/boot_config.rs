@@ -1,5 +1,6 @@
 //! `boot.json` of one boot, and its secret.
 
+use super::{certificates, proxies};
 use crate::{guest::clock, platform};
 use berth_api::BerthHome;
 use berth_machine::{Driver, Failure, cpio};
@@ -20,7 +21,9 @@ pub(crate) fn make(driver: &dyn Driver, home: &BerthHome) -> Result<(Secret, Vec
     let failed = |why: &dyn std::fmt::Display| {
         Failure::new("writing the boot configuration", why, "try again, and report this when it stays")
     };
-    let engine = engine_settings(home)?;
+    let mut engine = engine_settings(home)?;
+    proxies::complete(&mut engine.proxies, |name| std::env::var(name).ok());
+    let registry_certificates = certificates::read(&home.certs_dir())?;
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;
     let secret = Secret::new(bytes);
@@ -30,6 +33,7 @@ pub(crate) fn make(driver: &dyn Driver, home: &BerthHome) -> Result<(Secret, Vec
         hostname: HOSTNAME.into(),
         uplink: driver.uplink(),
         ca_roots_pem: platform::added_ca_roots(),
+        registry_certificates,
         engine,
     };
     let json = serde_json::to_vec(&config).map_err(|error| failed(&error))?;

@@ -2,7 +2,9 @@
 
 mod boot;
 mod boot_config;
+mod certificates;
 mod life;
+mod proxies;
 mod status;
 
 pub use life::Machine;

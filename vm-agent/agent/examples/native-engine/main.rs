@@ -30,6 +30,7 @@ use berth_protocol::{
 };
 use ground::Ground;
 use std::{
+    collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -133,6 +134,7 @@ fn config(dir: &Path) -> anyhow::Result<EngineConfig> {
         runtime,
         uplink: Uplink::Device(uplink),
         ca_roots_pem: vec![],
+        registry_certificates: BTreeMap::new(),
         hostname: "berth".into(),
         settings: settings(&dir.join("daemon.json"))?,
     })

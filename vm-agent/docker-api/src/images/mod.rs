@@ -8,7 +8,6 @@ mod load;
 mod message;
 mod pull;
 mod push;
-mod registry_auth;
 mod remove;
 mod tag;
 

@@ -1,12 +1,10 @@
 //! `POST /images/create?fromImage=`: a pull, told line by line.
 
-use super::{
-    message::{self, Detail, Message},
-    registry_auth,
-};
+use super::message::{self, Detail, Message};
 use crate::{
     error::{ApiError, Reply},
     query::Query,
+    registries::credentials,
     wire::lines,
 };
 use berth_engine::{
@@ -21,7 +19,7 @@ pub(super) async fn post(engine: &Engine, query: &Query, headers: &HeaderMap) ->
         return Err(ApiError::bad_request("importing an image is not supported: give fromImage, or load an archive"));
     };
     let reference = reference(image, query.get("tag"));
-    let auth = registry_auth::from_headers(headers);
+    let auth = credentials::from_headers(headers);
     let progress = engine.pull_image(&reference, query.get("platform"), auth).await?;
     message::reply(progress, said).await
 }

@@ -1,10 +1,7 @@
 //! `POST /images/{name}/push`: a push, told line by line.
 
-use super::{
-    message::{self, Detail, Message},
-    registry_auth,
-};
-use crate::{error::Reply, query::Query, wire::lines};
+use super::message::{self, Detail, Message};
+use crate::{error::Reply, query::Query, registries::credentials, wire::lines};
 use berth_engine::{
     Engine,
     image::{PushEvent, UploadProgress},
@@ -18,7 +15,7 @@ pub(super) async fn post(engine: &Engine, name: &str, query: &Query, headers: &H
         Some(tag) => format!("{name}:{tag}"),
         None => name.to_owned(),
     };
-    let progress = engine.push_image(&reference, registry_auth::from_headers(headers)).await?;
+    let progress = engine.push_image(&reference, credentials::from_headers(headers)).await?;
     message::reply(progress, said).await
 }
 

@@ -4,7 +4,7 @@ use crate::{error::Reply, wire::json};
 use axum::extract::State;
 use berth_engine::{Engine, log::DRIVERS, system::SystemInfo};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The runtime's name, in info and as the answer to a container's `HostConfig.Runtime`.
 pub(crate) const RUNTIME: &str = "berth-runtime";
@@ -67,9 +67,9 @@ struct Info {
     mem_total: u64,
     generic_resources: Option<()>,
     docker_root_dir: String,
-    http_proxy: &'static str,
-    https_proxy: &'static str,
-    no_proxy: &'static str,
+    http_proxy: String,
+    https_proxy: String,
+    no_proxy: String,
     name: String,
     labels: [String; 0],
     experimental_build: bool,
@@ -142,20 +142,14 @@ impl Info {
             os_type: "linux",
             architecture: info.machine,
             index_server_address: "https://index.docker.io/v1/",
-            registry_config: json!({
-                "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8"],
-                "IndexConfigs": {
-                    "docker.io": { "Name": "docker.io", "Mirrors": [], "Secure": true, "Official": true },
-                },
-                "Mirrors": null,
-            }),
+            registry_config: registry_config(&info.registry_mirrors, &info.insecure_registries),
             cpus: info.cpus,
             mem_total: info.memory,
             generic_resources: None,
             docker_root_dir: info.root_dir,
-            http_proxy: "",
-            https_proxy: "",
-            no_proxy: "",
+            http_proxy: info.proxies.http_proxy,
+            https_proxy: info.proxies.https_proxy,
+            no_proxy: info.proxies.no_proxy,
             name: info.hostname,
             labels: [],
             experimental_build: false,
@@ -184,10 +178,24 @@ impl Info {
     }
 }
 
+/// Docker's words for how registries are reached: the loopback is always among the insecure ones.
+fn registry_config(mirrors: &[String], insecure: &[String]) -> Value {
+    let (ranges, names): (Vec<&str>, Vec<&str>) =
+        insecure.iter().map(String::as_str).partition(|registry| registry.contains('/'));
+    let ranges: Vec<&str> = ranges.into_iter().chain(["::1/128", "127.0.0.0/8"]).collect();
+    let mut indexes = Map::new();
+    for name in names {
+        indexes.insert(name.into(), json!({ "Name": name, "Mirrors": [], "Secure": false, "Official": false }));
+    }
+    let official = json!({ "Name": "docker.io", "Mirrors": mirrors, "Secure": true, "Official": true });
+    indexes.insert("docker.io".into(), official);
+    json!({ "InsecureRegistryCIDRs": ranges, "IndexConfigs": indexes, "Mirrors": (!mirrors.is_empty()).then_some(mirrors) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use berth_engine::Timestamp;
+    use berth_engine::{Timestamp, system::ProxySettings};
 
     #[test]
     fn the_oracle_reads_it_and_the_shape_is_dockers() {
@@ -214,6 +222,9 @@ mod tests {
             seccomp_profile: "builtin".into(),
             no_new_privileges: false,
             userns_remap: false,
+            registry_mirrors: vec!["https://mirror.example.com/".into()],
+            insecure_registries: vec!["r.example.com:5000".into(), "10.0.0.0/8".into()],
+            proxies: ProxySettings { http_proxy: "http://proxy:3128".into(), ..ProxySettings::default() },
             warnings: vec![],
         };
         let remapping = Info::new(SystemInfo { userns_remap: true, ..info.clone() }, String::new(), 0);

@@ -89,6 +89,17 @@ impl Engine {
         }))
     }
 
+    /// Shows credentials to the registry at `server` (docker.io when it is empty); gives the identity token that stands
+    /// for them from now on, empty where the registry has no such.
+    ///
+    /// # Errors
+    /// When the registry refuses them or does not answer.
+    pub async fn log_in(&self, server: &str, auth: RegistryAuth) -> Result<String> {
+        let nobody = Credentials::Basic { username: String::new(), password: String::new() };
+        let credentials = credentials(auth).unwrap_or(nobody);
+        Ok(self.inner.seams.images.log_in(server, &credentials).await?.unwrap_or_default())
+    }
+
     /// Reads images from an archive (docker's or OCI's, plain, gzip or zstd).
     ///
     /// # Errors

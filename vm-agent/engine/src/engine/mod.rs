@@ -113,6 +113,10 @@ impl Engine {
                 dns: uplink.dns.clone(),
                 ca_bundle: Some(CA_BUNDLE.into()).filter(|path: &std::path::PathBuf| path.exists()),
                 ca_roots_pem: config.ca_roots_pem.clone(),
+                mirrors: config.settings.registry_mirrors.clone(),
+                insecure: config.settings.insecure_registries.clone(),
+                certificates: config.registry_certificates.clone(),
+                proxies: config.settings.proxies.clone(),
             },
         };
         make_dirs(&paths).await?;

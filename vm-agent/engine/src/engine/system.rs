@@ -43,6 +43,9 @@ impl Engine {
             seccomp_profile: self.inner.defaults.seccomp_profile().to_owned(),
             no_new_privileges: self.inner.defaults.no_new_privileges(),
             userns_remap: self.inner.defaults.userns_remap(),
+            registry_mirrors: self.inner.config.settings.registry_mirrors.clone(),
+            insecure_registries: self.inner.config.settings.insecure_registries.clone(),
+            proxies: self.inner.config.settings.proxies.shown(),
             warnings: self.inner.defaults.problem().map(|problem| format!("WARNING: {problem}")).into_iter().collect(),
         })
     }

@@ -21,6 +21,7 @@ use berth_protocol::{
     settings::EngineSettings,
 };
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -96,6 +97,7 @@ pub fn config_in(dir: &Path) -> EngineConfig {
             host: [10, 0, 2, 2].into(),
         }),
         ca_roots_pem: vec![],
+        registry_certificates: BTreeMap::new(),
         hostname: "berth".into(),
         settings: EngineSettings::default(),
     }

@@ -36,6 +36,12 @@ pub trait Images: Send + Sync {
         progress: PushProgress,
     ) -> Result<(), ImageError>;
 
+    /// Shows credentials to a registry; gives the refresh token that stands for them, where the registry has such.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn log_in(&self, server: &str, credentials: &Credentials) -> Result<Option<String>, ImageError>;
+
     /// Reads an archive.
     ///
     /// # Errors
@@ -104,6 +110,10 @@ impl Images for ImageStore {
         progress: PushProgress,
     ) -> Result<(), ImageError> {
         Self::push(self, reference, credentials, progress).await
+    }
+
+    async fn log_in(&self, server: &str, credentials: &Credentials) -> Result<Option<String>, ImageError> {
+        Self::log_in(self, server, credentials).await
     }
 
     async fn load(&self, archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError> {

@@ -15,6 +15,7 @@ use nix::{
     sched::{CloneFlags, unshare},
 };
 use std::{
+    collections::BTreeMap,
     fs,
     future::Future,
     path::{Path, PathBuf},
@@ -92,6 +93,7 @@ impl Ground {
             modules_failed: self.dir.join("run/modules-failed"),
             uplink: Uplink::Device(uplink),
             ca_roots_pem: vec![],
+            registry_certificates: BTreeMap::new(),
             hostname: "berth".into(),
             settings: self.settings.clone(),
         };

@@ -1,10 +1,10 @@
 //! One question and its answer: authorization, redirects, failures.
 
-use super::{Session, challenge, failure, origin, token};
+use super::{Link, Session, challenge, failure, origin, token};
 use crate::{ImageError, Result};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, LOCATION, RANGE, WWW_AUTHENTICATE},
+    header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RANGE, WWW_AUTHENTICATE},
 };
 
 /// Hops that a request may be sent on.
@@ -22,25 +22,46 @@ pub(super) struct Ask<'a> {
     pub(super) head_only: bool,
 }
 
+/// An answer, and what it was asked with.
+struct Answered {
+    response: Response,
+    /// What the registry was told about who asks.
+    authorization: Option<HeaderValue>,
+    /// Whether the registry itself answered, and not one it sent the client to.
+    at_home: bool,
+}
+
 impl Session {
     pub(super) fn url(&self, rest: &str) -> Result<Url> {
-        let path = format!("{}/{rest}", self.reference.path());
-        self.base.join(&path).map_err(|e| ImageError::Malformed(format!("{}: {e}", self.reference)))
+        self.link.url(&format!("{}/{rest}", self.reference.path()))
     }
 
     /// A successful answer, after at most one more try with fresh authorization.
     pub(super) async fn get(&self, url: &Url, ask: Ask<'_>) -> Result<Response> {
-        let response = self.read(url, ask).await?;
+        let response = self.link.read(url, ask).await?;
         if response.status().is_success() { Ok(response) } else { Err(self.refused(url, response).await) }
+    }
+
+    /// Why an answer is no success.
+    pub(super) async fn refused(&self, url: &Url, response: Response) -> ImageError {
+        let status = response.status();
+        let body = body(response, url, ERROR_MAX).await.unwrap_or_default();
+        failure::answer(&self.reference, &self.access, status, &body)
+    }
+}
+
+impl Link {
+    pub(super) fn url(&self, rest: &str) -> Result<Url> {
+        self.base.join(rest).map_err(|e| ImageError::Malformed(format!("{}{rest}: {e}", self.base)))
     }
 
     /// Any answer, after at most one more try with fresh authorization.
     pub(super) async fn read(&self, url: &Url, ask: Ask<'_>) -> Result<Response> {
-        let response = self.follow(url, ask).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.authorize(&response).await? {
-            return self.follow(url, ask).await;
+        let answered = self.follow(url, ask).await?;
+        if self.authorize(&answered).await? {
+            return Ok(self.follow(url, ask).await?.response);
         }
-        Ok(response)
+        Ok(answered.response)
     }
 
     /// Any answer to what changes something, which no redirect is followed for; `add` may be called twice.
@@ -50,18 +71,11 @@ impl Session {
         url: &Url,
         add: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Result<Response> {
-        let response = self.send(method.clone(), url, &add).await?;
-        if response.status() == StatusCode::UNAUTHORIZED && self.authorize(&response).await? {
-            return self.send(method, url, &add).await;
+        let answered = self.send(method.clone(), url, &add).await?;
+        if self.authorize(&answered).await? {
+            return Ok(self.send(method, url, &add).await?.response);
         }
-        Ok(response)
-    }
-
-    /// Why an answer is no success.
-    pub(super) async fn refused(&self, url: &Url, response: Response) -> ImageError {
-        let status = response.status();
-        let body = body(response, url, ERROR_MAX).await.unwrap_or_default();
-        failure::answer(&self.reference, &self.access, status, &body)
+        Ok(answered.response)
     }
 
     /// Where an answer sends the client to, when that may be gone to.
@@ -81,16 +95,18 @@ impl Session {
         method: Method,
         url: &Url,
         add: &impl Fn(RequestBuilder) -> RequestBuilder,
-    ) -> Result<Response> {
-        let authorization = self.authorization.lock().await.clone().filter(|_| origin::same(&self.base, url));
+    ) -> Result<Answered> {
+        let at_home = origin::same(&self.base, url);
+        let authorization = if at_home { self.authorization.lock().await.clone() } else { None };
         let add = |request: RequestBuilder| match &authorization {
             Some(value) => add(request).header(AUTHORIZATION, value.clone()),
             None => add(request),
         };
-        self.client.send(url, add, method).await
+        let response = self.client.send(url, add, method).await?;
+        Ok(Answered { response, authorization, at_home })
     }
 
-    async fn follow(&self, url: &Url, ask: Ask<'_>) -> Result<Response> {
+    async fn follow(&self, url: &Url, ask: Ask<'_>) -> Result<Answered> {
         let method = if ask.head_only { Method::HEAD } else { Method::GET };
         let add = |mut request: RequestBuilder| {
             if let Some(accept) = ask.accept {
@@ -103,32 +119,39 @@ impl Session {
         };
         let mut url = url.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.send(method.clone(), &url, &add).await?;
-            if !response.status().is_redirection() {
-                return Ok(response);
+            let answered = self.send(method.clone(), &url, &add).await?;
+            if !answered.response.status().is_redirection() {
+                return Ok(answered);
             }
-            url = Self::next(&url, &response)?;
+            url = Self::next(&url, &answered.response)?;
         }
         Err(ImageError::Registry(format!("Get \"{url}\": stopped after {REDIRECTS_MAX} redirects")))
     }
 
-    /// Answers the challenge of a 401; `false` when there is nothing new to say.
-    pub(super) async fn authorize(&self, response: &Response) -> Result<bool> {
-        // Whoever asks, the answer goes to the registry's own origin only (see `follow`).
-        let challenges: Vec<_> = response
-            .headers()
-            .get_all(WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(challenge::parse)
-            .collect();
+    /// Answers the challenge of a 401 of the registry itself; `false` when there is nothing new to say. Many requests
+    /// may meet the end of a token at once: the first of them fetches the next one, the others take it.
+    async fn authorize(&self, answered: &Answered) -> Result<bool> {
+        if answered.response.status() != StatusCode::UNAUTHORIZED || !answered.at_home {
+            return Ok(false);
+        }
         let mut held = self.authorization.lock().await;
+        if *held != answered.authorization {
+            return Ok(true);
+        }
+        let headers = answered.response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let texts = headers.filter_map(|value| value.to_str().ok());
+        let challenges: Vec<_> = texts.flat_map(challenge::parse).collect();
         let answer = token::answer(self, &challenges).await?;
         let news = answer.is_some() && answer != *held;
         if answer.is_some() {
             *held = answer;
         }
         Ok(news)
+    }
+
+    /// Finds out, once, how the registry is reached and what it wants to know.
+    pub(super) async fn greet(&self) -> Result<Response> {
+        self.read(&self.base, Ask::default()).await
     }
 }
 

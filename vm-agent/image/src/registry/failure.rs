@@ -11,6 +11,9 @@ use std::{error::Error, io};
 struct Body {
     #[serde(default)]
     errors: Vec<Item>,
+    /// What docker.io's token service says instead.
+    #[serde(default)]
+    details: String,
 }
 
 #[derive(Deserialize)]
@@ -82,7 +85,7 @@ fn tls_reason(error: &rustls::Error) -> String {
     use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
     let why = match error {
         rustls::Error::InvalidCertificate(UnknownIssuer) => {
-            "x509: certificate signed by unknown authority; add the authority's certificate to the host's trusted ones"
+            "x509: certificate signed by unknown authority; put the authority's certificate into certs.d/HOST/ca.crt beside daemon.json"
         }
         rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {
             "x509: certificate has expired or is not yet valid"
@@ -90,9 +93,39 @@ fn tls_reason(error: &rustls::Error) -> String {
         rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. }) => {
             "x509: certificate is valid for another name"
         }
+        // Go's words for an answer that is no TLS at all.
+        rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType) => {
+            return "http: server gave HTTP response to HTTPS client; to allow plain HTTP, add the registry to \
+                    insecure-registries in daemon.json"
+                .into();
+        }
         other => return format!("tls: {other}"),
     };
     format!("tls: failed to verify certificate: {why}")
+}
+
+/// What a token service said that gave no token.
+pub(super) fn token(realm: &Url, status: StatusCode, body: &[u8]) -> ImageError {
+    let body: Option<Body> = serde_json::from_slice(body).ok();
+    let said = body.map(|body| match body.errors.into_iter().next() {
+        Some(item) if !item.message.is_empty() => item.message,
+        _ => body.details,
+    });
+    let said = said.filter(|said| !said.is_empty());
+    let or = |default: &str| said.clone().unwrap_or_else(|| default.to_owned());
+    let host = super::origin::host_and_port(realm);
+    match status.as_u16() {
+        // The service denies what it does not know; a bad password is the only other reason.
+        401 | 403 => ImageError::Unauthorized(format!("unauthorized: {}", or("incorrect username or password"))),
+        429 => ImageError::Registry(format!(
+            "toomanyrequests: {}; wait a while, or log in for a higher limit",
+            or("the rate limit of the token service is reached")
+        )),
+        _ => ImageError::Registry(format!(
+            "the token service {host} answered {status}{}; try again later",
+            said.map(|said| format!(": {said}")).unwrap_or_default()
+        )),
+    }
 }
 
 /// An answer that is no success, for a manifest or a blob of `reference`.

@@ -1,33 +1,35 @@
 //! The client side of the distribution specification.
 //!
-//! A session talks to one repository. Its credentials and tokens go to the registry's own origin and to a token service
-//! of the same owner (see `origin`), never along a redirect to another host, and never to the `urls` of a foreign
-//! layer, which are not even read.
+//! A session talks to one repository, over a link to its registry. Credentials and tokens go to the registry's own
+//! origin and to a token service of the same owner (see `origin`), never to a mirror, never along a redirect to another
+//! host, and never to the `urls` of a foreign layer, which are not even read.
 
 mod challenge;
+mod client;
 mod download;
 mod exchange;
 mod failure;
+mod login;
 mod names;
 mod origin;
 mod tls;
 mod token;
 mod upload;
 
-use crate::{Credentials, ImageError, NetworkConfig, Reference, Result};
+use crate::{Credentials, Reference, Result};
+pub(crate) use client::Client;
+use client::{Trust, url_of};
 pub(crate) use download::Served;
-use reqwest::{
-    Method, RequestBuilder, Response, StatusCode, Url,
-    header::{HOST, HeaderValue},
-};
-use std::{net::IpAddr, sync::Arc, time::Duration};
+pub(crate) use login::log_in;
+use reqwest::{Method, RequestBuilder, Url, header::HeaderValue};
+use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
 pub(crate) use upload::{Begun, Rest};
 
 /// For a connection to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// For a TLS answer from the user's own loopback, before plain HTTP is tried.
-const LOOPBACK_TLS_TIMEOUT: Duration = Duration::from_secs(3);
+/// For a TLS answer from who may speak plain HTTP, before that is tried.
+const MAYBE_TLS_TIMEOUT: Duration = Duration::from_secs(3);
 /// For the next bytes of an answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -39,22 +41,6 @@ const RESUME_AFTER: Duration = Duration::from_millis(250);
 /// Waits before a transfer is taken up again, which happened `resumes` times so far.
 pub(crate) async fn back_off(resumes: u32) {
     tokio::time::sleep(RESUME_AFTER * 2_u32.pow(resumes)).await;
-}
-
-/// Connections to registries, shared by all pulls and pushes.
-pub(crate) struct Client {
-    strict: Pair,
-    /// For the user's own loopback.
-    trusting: Pair,
-    host_address: Option<IpAddr>,
-}
-
-/// Clients of the same trust.
-struct Pair {
-    /// Waits [`READ_TIMEOUT`] for an answer.
-    reading: reqwest::Client,
-    /// Waits for as long as a body takes to be sent: see `upload`.
-    sending: reqwest::Client,
 }
 
 /// What a session is for: a token is asked for that, and for nothing else.
@@ -79,59 +65,60 @@ impl Access {
     }
 }
 
-/// One repository of a registry.
-pub(crate) struct Session {
+/// A registry that is spoken to.
+struct Link {
     client: Arc<Client>,
+    /// Its `/v2/`.
     base: Url,
-    reference: Reference,
-    access: Access,
+    /// What a token is asked for.
+    scopes: Vec<String>,
+    /// Whether a token that lasts is asked for besides, as at a login.
+    offline: bool,
     credentials: Option<Credentials>,
     authorization: Mutex<Option<HeaderValue>>,
+    /// The token that lasts, once there is one; a service may replace it by a new one whenever it is used.
+    lasting: Mutex<Option<String>>,
 }
 
-impl Client {
-    pub(crate) fn new(network: &NetworkConfig) -> Result<Self> {
-        let names = Arc::new(names::Names::new(network)?);
-        let build = |tls: rustls::ClientConfig, read_timeout: Option<Duration>| {
-            let mut builder = reqwest::Client::builder();
-            if let Some(timeout) = read_timeout {
-                builder = builder.read_timeout(timeout);
-            }
-            builder
-                .tls_backend_preconfigured(tls)
-                .dns_resolver(names.clone())
-                .redirect(reqwest::redirect::Policy::none())
-                .connect_timeout(CONNECT_TIMEOUT)
-                .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
-                // Layers want each a connection of their own, and proxies are the host's business.
-                .no_proxy()
-                .build()
-                .map_err(|e| ImageError::Internal(format!("HTTP client: {e}")))
-        };
-        let pair = |tls: rustls::ClientConfig| {
-            Ok::<_, ImageError>(Pair { reading: build(tls.clone(), Some(READ_TIMEOUT))?, sending: build(tls, None)? })
-        };
-        Ok(Self {
-            strict: pair(tls::strict(network)?)?,
-            trusting: pair(tls::trusting()?)?,
-            host_address: network.host_address,
-        })
-    }
+/// One repository of a registry.
+pub(crate) struct Session {
+    link: Link,
+    reference: Reference,
+    access: Access,
+}
 
-    async fn send(
-        &self,
-        url: &Url,
-        add: impl Fn(RequestBuilder) -> RequestBuilder,
-        method: Method,
-    ) -> Result<Response> {
-        let pair = if origin::is_loopback(url) { &self.trusting } else { &self.strict };
-        let http = if matches!(method, Method::PATCH | Method::PUT) { &pair.sending } else { &pair.reading };
-        let (wire, host) = origin::on_the_wire(url, self.host_address);
-        let mut request = add(http.request(method, wire));
-        if let Some(host) = host {
-            request = request.header(HOST, host);
+impl Link {
+    fn new(client: Arc<Client>, base: Url, scopes: Vec<String>, credentials: Option<&Credentials>) -> Self {
+        let lasting = match credentials {
+            Some(Credentials::IdentityToken(token)) => Some(token.clone()),
+            _ => None,
+        };
+        Self {
+            client,
+            base,
+            scopes,
+            offline: false,
+            credentials: credentials.cloned(),
+            authorization: Mutex::default(),
+            lasting: Mutex::new(lasting),
         }
-        request.send().await.map_err(|e| failure::transport(url, &e))
+    }
+}
+
+/// The `/v2/` of a registry: over TLS, or plain where that is allowed and TLS is not spoken.
+async fn reach(client: &Client, authority: &str) -> Result<Url> {
+    let base = url_of("https", authority)?;
+    if client.trust(&base).await == Trust::Strict {
+        return Ok(base);
+    }
+    // What speaks no TLS may wait for more of what it does not understand.
+    let ask = |request: RequestBuilder| request.timeout(MAYBE_TLS_TIMEOUT);
+    match client.send(&base, ask, Method::GET).await {
+        Ok(_) => Ok(base),
+        Err(error) => {
+            tracing::debug!(%error, "trying plain HTTP");
+            url_of("http", authority)
+        }
     }
 }
 
@@ -143,37 +130,25 @@ impl Session {
         access: Access,
         credentials: Option<&Credentials>,
     ) -> Result<Self> {
-        let authority = origin::authority(reference.domain());
-        let url = |scheme: &str| {
-            let url = format!("{scheme}://{authority}/v2/").parse::<Url>();
-            url.map_err(|e| ImageError::Malformed(format!("the registry {authority}: {e}")))
-        };
-        let base = url("https")?;
-        let ask = |request: RequestBuilder| match origin::is_loopback(&base) {
-            // What speaks no TLS may wait for more of what it does not understand.
-            true => request.timeout(LOOPBACK_TLS_TIMEOUT),
-            false => request,
-        };
-        let (base, response) = match client.send(&base, ask, Method::GET).await {
-            Ok(response) => (base, response),
-            Err(_) if origin::is_loopback(&base) => {
-                let base = url("http")?;
-                let response = client.send(&base, |request| request, Method::GET).await?;
-                (base, response)
-            }
-            Err(error) => return Err(error),
-        };
-        let session = Self {
-            client,
-            base,
-            reference: reference.clone(),
-            access,
-            credentials: credentials.cloned(),
-            authorization: Mutex::new(None),
-        };
-        if response.status() == StatusCode::UNAUTHORIZED {
-            session.authorize(&response).await?;
-        }
-        Ok(session)
+        let base = reach(&client, origin::authority(reference.domain())).await?;
+        Self::at(client, base, reference, access, credentials).await
+    }
+
+    /// Speaks to a mirror of the registry of `reference`, which is told nothing about who asks.
+    pub(crate) async fn at_mirror(client: Arc<Client>, mirror: &Url, reference: &Reference) -> Result<Self> {
+        Self::at(client, mirror.clone(), reference, Access::Pull, None).await
+    }
+
+    async fn at(
+        client: Arc<Client>,
+        base: Url,
+        reference: &Reference,
+        access: Access,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self> {
+        let link = Link::new(client, base, access.scopes(reference.path()), credentials);
+        // Whatever it answers: what is asked for next tells more.
+        link.greet().await?;
+        Ok(Self { link, reference: reference.clone(), access })
     }
 }

@@ -45,7 +45,8 @@ impl Names {
         Ok(Self { resolver: Some(resolver), servers })
     }
 
-    async fn lookup(&self, name: &str) -> std::result::Result<Vec<IpAddr>, LookupError> {
+    /// The addresses of a host.
+    pub(super) async fn lookup(&self, name: &str) -> std::result::Result<Vec<IpAddr>, LookupError> {
         let fail = |why: String| LookupError { name: name.to_owned(), servers: self.servers.clone(), why };
         if name == "localhost" {
             return Ok(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]);

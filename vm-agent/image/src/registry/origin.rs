@@ -3,12 +3,16 @@
 use reqwest::{Url, header::HeaderValue};
 use std::net::IpAddr;
 
+/// Docker's registry in names.
+pub(super) const DOCKER_IO: &str = "docker.io";
+/// Its name in docker's files.
+const DOCKER_INDEX: &str = "index.docker.io";
 /// Where docker.io's registry really answers.
 const DOCKER_HUB: &str = "registry-1.docker.io";
 
 /// Host and port of the registry that a reference's domain means.
 pub(super) fn authority(domain: &str) -> &str {
-    if domain == "docker.io" { DOCKER_HUB } else { domain }
+    if matches!(domain, DOCKER_IO | DOCKER_INDEX) { DOCKER_HUB } else { domain }
 }
 
 /// Whether a host is the user's own machine: there plain HTTP is allowed and certificates are not checked, as docker
@@ -21,7 +25,8 @@ pub(super) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn address(host: &str) -> Option<IpAddr> {
+/// A host that is an address.
+pub(super) fn address(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok().map(|ip: IpAddr| ip.to_canonical())
 }
 
@@ -31,11 +36,15 @@ pub(super) fn same(a: &Url, b: &Url) -> bool {
 }
 
 /// Whether a token service named by a registry may be given the registry's credentials: over TLS (or beside a loopback
-/// registry), on the same host or under the same domain, never at a bare address elsewhere (CVE-2020-15157).
-pub(super) fn may_get_credentials(registry: &Url, realm: &Url) -> bool {
+/// registry, or on the host of one that the user calls `insecure`), on the same host or under the same domain, never at
+/// a bare address elsewhere (CVE-2020-15157).
+pub(super) fn may_get_credentials(registry: &Url, realm: &Url, insecure: bool) -> bool {
     let (Some(host), Some(realm_host)) = (registry.host_str(), realm.host_str()) else { return false };
     if is_loopback(registry) {
         return is_loopback(realm);
+    }
+    if insecure && host == realm_host {
+        return true;
     }
     if realm.scheme() != "https" || registry.scheme() != "https" || is_loopback(realm) {
         return false;
@@ -130,7 +139,7 @@ mod tests {
 
     #[test]
     fn credentials_stay_with_their_registry() {
-        let given = |registry: &str, realm: &str| may_get_credentials(&url(registry), &url(realm));
+        let given = |registry: &str, realm: &str| may_get_credentials(&url(registry), &url(realm), false);
         for (registry, realm) in [
             ("https://registry-1.docker.io", "https://auth.docker.io/token"),
             ("https://registry.gitlab.com", "https://gitlab.com/jwt/auth"),
@@ -154,6 +163,9 @@ mod tests {
         ] {
             assert!(!given(registry, realm), "{registry} {realm}");
         }
+        let insecure = |realm: &str| may_get_credentials(&url("http://10.1.1.1:5000"), &url(realm), true);
+        assert!(insecure("http://10.1.1.1:5001/token"));
+        assert!(!insecure("http://10.1.1.2/token") && !insecure("https://10.1.1.2/token"));
     }
 
     #[test]

@@ -1,16 +1,17 @@
-//! Whom TLS trusts: the authorities of the configuration, or, on the user's own loopback, anyone.
+//! Whom TLS trusts: the authorities of the configuration, or, where the user wants it so, anyone.
 
 use crate::{ImageError, NetworkConfig, Result, error::IoContext as _};
+use berth_protocol::settings::RegistryCertificates;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::CryptoProvider,
 };
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _};
 use std::sync::Arc;
 
-/// For registries everywhere.
-pub(super) fn strict(network: &NetworkConfig) -> Result<ClientConfig> {
+/// The authorities that are trusted everywhere.
+pub(super) fn roots(network: &NetworkConfig) -> Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     if let Some(path) = &network.ca_bundle {
         let bundle = std::fs::read(path).at("read", path)?;
@@ -25,10 +26,40 @@ pub(super) fn strict(network: &NetworkConfig) -> Result<ClientConfig> {
             tracing::warn!("a certificate authority of the host cannot be used");
         }
     }
+    Ok(roots)
+}
+
+/// For registries everywhere.
+pub(super) fn strict(roots: RootCertStore) -> Result<ClientConfig> {
     Ok(builder()?.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// For registries on the user's own loopback, where docker checks nothing either.
+/// For one registry: with its authorities besides `roots`, or, without these, trusting it whatever it shows; and with
+/// the certificate that it wants to see. The reason when they cannot be used.
+pub(super) fn own(
+    own: &RegistryCertificates,
+    roots: Option<RootCertStore>,
+) -> std::result::Result<ClientConfig, String> {
+    let builder = builder().map_err(|e| e.to_string())?;
+    let builder = match roots {
+        None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider()))),
+        Some(mut roots) => {
+            for pem in &own.authorities {
+                if roots.add_parsable_certificates(certificates(pem.as_bytes())).0 == 0 {
+                    return Err("an authority (*.crt) holds no certificate in PEM form".into());
+                }
+            }
+            builder.with_root_certificates(roots)
+        }
+    };
+    let Some(client) = &own.client else { return Ok(builder.with_no_client_auth()) };
+    let chain: Vec<_> = certificates(client.chain.as_bytes()).collect();
+    let key = PrivateKeyDer::from_pem_slice(client.key.as_bytes());
+    let key = key.map_err(|_| "the client's key (*.key) holds no private key in PEM form that can be read")?;
+    builder.with_client_auth_cert(chain, key).map_err(|e| format!("the client's certificate and key: {e}"))
+}
+
+/// For registries on the user's own loopback and those called insecure, where docker checks nothing either.
 pub(super) fn trusting() -> Result<ClientConfig> {
     let anyone = Arc::new(Anyone(provider()));
     Ok(builder()?.dangerous().with_custom_certificate_verifier(anyone).with_no_client_auth())

@@ -1,6 +1,6 @@
 //! Writing: blobs and manifests (distribution specification, "Push").
 
-use super::{READ_TIMEOUT, Session, exchange::Ask};
+use super::{Link, READ_TIMEOUT, Session, exchange::Ask};
 use crate::{Digest, ImageError, Result};
 use reqwest::{
     Body, Method, RequestBuilder, Response, StatusCode, Url,
@@ -36,7 +36,7 @@ impl Session {
     /// Whether the repository has a blob.
     pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool> {
         let url = self.url(&format!("blobs/{digest}"))?;
-        let response = self.read(&url, Ask { head_only: true, ..Ask::default() }).await?;
+        let response = self.link.read(&url, Ask { head_only: true, ..Ask::default() }).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(false),
             status if status.is_success() => Ok(true),
@@ -50,10 +50,10 @@ impl Session {
         if let Some((digest, source)) = mount {
             url.query_pairs_mut().append_pair("mount", &digest.to_string()).append_pair("from", source);
         }
-        let response = self.change(Method::POST, &url, |request| request.header(CONTENT_LENGTH, 0)).await?;
+        let response = self.link.change(Method::POST, &url, |request| request.header(CONTENT_LENGTH, 0)).await?;
         match response.status() {
             StatusCode::CREATED if mount.is_some() => Ok(Begun::Mounted),
-            status if status.is_success() => Self::next(&url, &response).map(Begun::At),
+            status if status.is_success() => Link::next(&url, &response).map(Begun::At),
             _ => Err(self.refused(&url, response).await),
         }
     }
@@ -71,7 +71,7 @@ impl Session {
                 from => request.header(CONTENT_RANGE, format!("{from}-{}", rest.size.saturating_sub(1))),
             }
         };
-        let sent = self.change(Method::PATCH, location, add);
+        let sent = self.link.change(Method::PATCH, location, add);
         let response = unless_stalled(rest.gone, sent).await.unwrap_or_else(|| Err(stalled(location)))?;
         self.accepted(location, response).await
     }
@@ -83,7 +83,7 @@ impl Session {
         let last = range.trim_start_matches("bytes=").split_once('-').and_then(|(_, last)| last.parse::<u64>().ok());
         // `0-0` is said for nothing and for one byte; the byte is sent again then.
         let sent = last.filter(|last| *last > 0).map_or(0, |last| last + 1);
-        let next = Self::next(location, &response).unwrap_or_else(|_| location.clone());
+        let next = Link::next(location, &response).unwrap_or_else(|_| location.clone());
         Ok((sent, next))
     }
 
@@ -104,7 +104,7 @@ impl Session {
     }
 
     async fn put(&self, url: &Url, add: impl Fn(RequestBuilder) -> RequestBuilder) -> Result<Response> {
-        let put = tokio::time::timeout(READ_TIMEOUT, self.change(Method::PUT, url, add)).await;
+        let put = tokio::time::timeout(READ_TIMEOUT, self.link.change(Method::PUT, url, add)).await;
         put.unwrap_or_else(|_| Err(stalled(url)))
     }
 
@@ -112,7 +112,7 @@ impl Session {
         if !response.status().is_success() {
             return Err(self.refused(location, response).await);
         }
-        Self::next(location, &response)
+        Link::next(location, &response)
     }
 }
 

@@ -14,26 +14,34 @@ const ANY_PADDING: GeneralPurposeConfig =
 
 /// The credentials of a request. Absent, empty and unreadable ones are `None`: docker pulls without them then, and
 /// clients rely on it.
-pub(super) fn from_headers(headers: &HeaderMap) -> Option<RegistryAuth> {
+pub(crate) fn from_headers(headers: &HeaderMap) -> Option<RegistryAuth> {
     let text = headers.get("x-registry-auth")?.to_str().ok()?.trim();
     let decode = |alphabet| GeneralPurpose::new(alphabet, ANY_PADDING).decode(text);
     let bytes = decode(&URL_SAFE).or_else(|_| decode(&STANDARD)).ok()?;
     let auth: Credentials = serde_json::from_slice(&bytes).ok()?;
-    let auth = RegistryAuth {
-        username: auth.username.unwrap_or_default(),
-        password: auth.password.unwrap_or_default(),
-        identity_token: auth.identitytoken.unwrap_or_default(),
-        registry_token: auth.registrytoken.unwrap_or_default(),
-    };
+    let auth = RegistryAuth::from(auth);
     (auth != RegistryAuth::default()).then_some(auth)
 }
 
+/// Docker's `AuthConfig`.
 #[derive(Deserialize)]
-struct Credentials {
+pub(super) struct Credentials {
     username: Option<String>,
     password: Option<String>,
     identitytoken: Option<String>,
     registrytoken: Option<String>,
+    pub(super) serveraddress: Option<String>,
+}
+
+impl From<Credentials> for RegistryAuth {
+    fn from(auth: Credentials) -> Self {
+        Self {
+            username: auth.username.unwrap_or_default(),
+            password: auth.password.unwrap_or_default(),
+            identity_token: auth.identitytoken.unwrap_or_default(),
+            registry_token: auth.registrytoken.unwrap_or_default(),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,51 @@
+//! The proxies of this system, as its programs take them from their environment.
+
+use berth_protocol::settings::ProxySettings;
+
+/// Fills in what `daemon.json` leaves open. One that is no address of a proxy is left out: others set it, for others.
+pub(super) fn complete(settings: &mut ProxySettings, variable: impl Fn(&str) -> Option<String>) {
+    for (setting, names) in [
+        (&mut settings.http_proxy, ["HTTP_PROXY", "http_proxy"]),
+        (&mut settings.https_proxy, ["HTTPS_PROXY", "https_proxy"]),
+        (&mut settings.no_proxy, ["NO_PROXY", "no_proxy"]),
+    ] {
+        if !setting.is_empty() {
+            continue;
+        }
+        let found = names.iter().find_map(|name| variable(name).filter(|value| !value.trim().is_empty()));
+        let Some(value) = found.map(|value| value.trim().to_owned()) else { continue };
+        let is_list = names[0] == "NO_PROXY";
+        // Programs take a bare host and port as well.
+        let value = if is_list || value.contains("://") { value } else { format!("http://{value}") };
+        if is_list || value.starts_with("http://") || value.starts_with("https://") {
+            *setting = value;
+        } else {
+            tracing::warn!("{} is no HTTP proxy; registries are reached without it", names[0]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_wins_and_the_environment_fills_in() {
+        let mut settings = ProxySettings { http_proxy: "http://file:1".into(), ..ProxySettings::default() };
+        complete(&mut settings, |name| match name {
+            "HTTP_PROXY" => Some("http://environment:1".into()),
+            "https_proxy" => Some(" proxy:3128 ".into()),
+            "NO_PROXY" => Some(String::new()),
+            "no_proxy" => Some("localhost,.example.com".into()),
+            _ => None,
+        });
+        assert_eq!(
+            (settings.http_proxy.as_str(), settings.https_proxy.as_str()),
+            ("http://file:1", "http://proxy:3128")
+        );
+        assert_eq!(settings.no_proxy, "localhost,.example.com");
+        let mut other = ProxySettings::default();
+        complete(&mut other, |name| (name == "HTTPS_PROXY").then(|| "socks5://p".into()));
+        assert_eq!(other, ProxySettings::default());
+    }
+}

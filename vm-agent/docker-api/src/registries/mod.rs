@@ -1,0 +1,11 @@
+//! What is asked about registries and not about images that are here.
+
+mod auth;
+pub(crate) mod credentials;
+
+use axum::{Router, routing::post};
+use berth_engine::Engine;
+
+pub(crate) fn routes() -> Router<Engine> {
+    Router::new().route("/auth", post(auth::post))
+}
