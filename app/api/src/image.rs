@@ -1,6 +1,7 @@
-//! Images as a list shows them, and the progress of a pull.
+//! Images as a list shows them, and what is told while they come and go.
 
-use bollard::models::{CreateImageInfo, ImageSummary};
+pub use bollard::models::ImageSummary;
+use bollard::models::{CreateImageInfo, ProgressDetail};
 use serde::{Deserialize, Serialize};
 
 /// What docker shows for an image without a name.
@@ -24,7 +25,7 @@ pub struct ImageRow {
     pub size: u64,
 }
 
-/// One message of a pull or a push.
+/// One message of a pull, a push or a load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
 pub struct PullProgress {
@@ -102,16 +103,21 @@ impl ImageRow {
     }
 }
 
-impl From<CreateImageInfo> for PullProgress {
-    fn from(info: CreateImageInfo) -> Self {
-        let detail = info.progress_detail.unwrap_or_default();
+impl PullProgress {
+    pub(crate) fn new(id: Option<String>, status: String, detail: ProgressDetail) -> Self {
         let bytes = |count: Option<i64>| count.and_then(|count| u64::try_from(count).ok());
         Self {
-            id: info.id.filter(|id| !id.is_empty()),
-            status: info.status.unwrap_or_default(),
+            id: id.filter(|id| !id.is_empty()),
+            status,
             current: bytes(detail.current),
             total: bytes(detail.total).filter(|total| *total > 0),
         }
+    }
+}
+
+impl From<CreateImageInfo> for PullProgress {
+    fn from(info: CreateImageInfo) -> Self {
+        Self::new(info.id, info.status.unwrap_or_default(), info.progress_detail.unwrap_or_default())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     run::{PublishSpec, RunRequest},
     share::Share,
 };
+use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
@@ -66,7 +67,7 @@ pub async fn run(client: &Client, share: &Share, mut on_stage: impl FnMut(Stage)
     }
     on_stage(Stage::Image);
     match client.inspect_image(IMAGE).await {
-        Err(error) if error.is_not_found() => drop(client.load(&share.welcome_archive()?).await?),
+        Err(error) if error.is_not_found() => load(client, &share.welcome_archive()?).await?,
         answer => drop(answer?),
     }
     on_stage(Stage::Container);
@@ -75,6 +76,11 @@ pub async fn run(client: &Client, share: &Share, mut on_stage: impl FnMut(Stage)
         answer => answer?,
     };
     page(client, id, &mut on_stage).await
+}
+
+async fn load(client: &Client, archive: &std::path::Path) -> Result<(), Error> {
+    let file = tokio::fs::File::open(archive).await.map_err(Error::io(format!("open {}", archive.display())))?;
+    client.load(file, None, true).await?.try_for_each(|_| std::future::ready(Ok(()))).await
 }
 
 async fn find(client: &Client) -> Result<Option<ContainerRow>, Error> {

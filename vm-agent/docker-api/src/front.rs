@@ -82,7 +82,7 @@ fn refusal(refused: &Refused) -> Response {
 fn takes_archive(request: &Request) -> bool {
     let path = request.uri().path();
     match *request.method() {
-        Method::POST => path == "/images/load",
+        Method::POST => matches!(path, "/images/load" | "/images/create"),
         Method::PUT => path.starts_with("/containers/") && path.ends_with("/archive"),
         _ => false,
     }

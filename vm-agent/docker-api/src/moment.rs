@@ -1,8 +1,8 @@
 //! Moments in queries: seconds since the Unix epoch with an optional fraction, `1700000000.000000001`.
 
-use crate::error::ApiError;
-use crate::query::Query;
+use crate::{error::ApiError, filters::Filters, query::Query};
 use berth_engine::Timestamp;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The moment of a parameter; absent, or `0` for "no bound", is `None`.
 ///
@@ -27,8 +27,30 @@ fn parse(text: &str) -> Option<Timestamp> {
 }
 
 /// The moment of an `until` filter: seconds, RFC 3339, or an age such as `1h30m` (moby `timestamp.GetTimestamp`).
-pub(crate) fn until(text: &str, now: Timestamp) -> Option<Timestamp> {
+fn until(text: &str, now: Timestamp) -> Option<Timestamp> {
     parse(text).or_else(|| Timestamp::parse_rfc3339(text)).or_else(|| now.0.checked_sub(age(text)?).map(Timestamp))
+}
+
+/// The one moment of the `until` filter; `None` when it is absent.
+///
+/// # Errors
+/// When it is no moment, or there are several.
+pub(crate) fn until_filter(filters: &Filters, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    match filters.values("until").as_slice() {
+        [] => Ok(None),
+        [text] => until(text, now).map(Some).ok_or_else(|| {
+            ApiError::bad_request(format!(
+                "invalid filter 'until={text}': give a time, seconds since 1970, or an age such as 10m"
+            ))
+        }),
+        _ => Err(ApiError::bad_request("more than one until filter specified")),
+    }
+}
+
+/// The machine's time.
+pub(crate) fn now() -> Timestamp {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    Timestamp(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
 /// Go's durations, as far as people write ages with them: numbers with `h`, `m`, `s`, `ms`. Nanoseconds.

@@ -1,6 +1,10 @@
 //! `/networks`.
 
-use crate::{error::Reply, query::Query, wire::json};
+use crate::{
+    error::{ApiError, Reply},
+    query::Query,
+    wire::json,
+};
 use axum::{
     Router,
     extract::{Path, State},
@@ -10,11 +14,12 @@ use berth_engine::{
     Engine,
     network::{Network, NetworkFilters, NetworkMember},
 };
+use http::StatusCode;
 use serde::Serialize;
 use std::{collections::BTreeMap, net::IpAddr};
 
 pub(crate) fn routes() -> Router<Engine> {
-    Router::new().route("/networks", get(list)).route("/networks/{name}", get(inspect))
+    Router::new().route("/networks", get(list)).route("/networks/{name}", get(inspect).post(act))
 }
 
 async fn list(State(engine): State<Engine>, query: Query) -> Reply {
@@ -37,6 +42,25 @@ async fn list(State(engine): State<Engine>, query: Query) -> Reply {
 
 async fn inspect(State(engine): State<Engine>, Path(name): Path<String>) -> Reply {
     Ok(json::ok(&NetworkOut::from(engine.inspect_network(&name).await?)))
+}
+
+/// `POST /networks/prune`, which is no route of its own, so that a network may have this name.
+async fn act(Path(action): Path<String>, query: Query) -> Reply {
+    if action != "prune" {
+        return Err(ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("method not allowed: POST /networks/{action}"),
+        ));
+    }
+    query.filters(&["label", "label!", "until"])?;
+    // The engine's own network is never pruned, and it makes no others yet.
+    Ok(json::ok(&Pruned { networks_deleted: None }))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Pruned {
+    networks_deleted: Option<Vec<String>>,
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! Images, as the engine tells about them.
 
-pub use berth_image::{Checked, Damage, DamageKind, PushEvent, UploadProgress};
+pub use berth_image::{Checked, Damage, DamageKind, LoadEvent, PushEvent, UploadProgress};
 
 use crate::{ContainerPort, Timestamp, container::Healthcheck};
 use std::collections::{BTreeMap, BTreeSet};
@@ -97,15 +97,6 @@ pub enum CheckStep {
     Done(Checked),
 }
 
-/// One image that an archive brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// `sha256:` and 64 hex digits.
-    pub id: String,
-    /// `nginx:latest`; `None` when the archive gave it no name.
-    pub reference: Option<String>,
-}
-
 /// Which images to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageFilters {
@@ -119,6 +110,47 @@ pub struct ImageFilters {
     pub before: Vec<String>,
     /// Made after this image.
     pub since: Vec<String>,
+    /// Made before then.
+    pub until: Option<Timestamp>,
+}
+
+/// Which images to prune.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PruneImages {
+    /// Those with a tag too, unless a container has them.
+    pub all: bool,
+    /// Made before then.
+    pub until: Option<Timestamp>,
+    /// All of these: `key` or `key=value`.
+    pub label: Vec<String>,
+    /// None of these.
+    pub label_not: Vec<String>,
+}
+
+/// What a prune did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrunedImages {
+    /// In order.
+    pub removed: Vec<ImageRemoval>,
+    /// Bytes of files that no image has any more.
+    pub space_reclaimed: u64,
+}
+
+/// How one layer, or one change without a layer, came about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryEntry {
+    /// The image that it made, where it is the uppermost.
+    pub id: Option<String>,
+    /// As the image says.
+    pub created: Option<Timestamp>,
+    /// The command.
+    pub created_by: String,
+    /// Tags of the image that it made.
+    pub tags: Vec<String>,
+    /// Unpacked, bytes.
+    pub size: u64,
+    /// A remark.
+    pub comment: String,
 }
 
 /// One line of the list.
@@ -138,6 +170,8 @@ pub struct ImageSummary {
     pub labels: BTreeMap<String, String>,
     /// Containers made from it.
     pub containers: usize,
+    /// Bytes of layers that other images have too, when asked for.
+    pub shared: Option<u64>,
 }
 
 /// What inspect shows.

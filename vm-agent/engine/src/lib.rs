@@ -41,7 +41,9 @@ mod users;
 pub mod volume;
 
 pub use config::EngineConfig;
-pub use engine::{CheckStream, CommitOptions, ContainerWait, Engine, PullStream, PushStream};
+pub use engine::{
+    CheckStream, CommitOptions, ContainerWait, Engine, ImportOptions, LoadStream, PullStream, PushStream,
+};
 pub use error::{Error, ErrorKind};
 pub use port::{ContainerPort, PortParseError, Protocol};
 pub use port_link::PortLink;

@@ -2,22 +2,16 @@
 
 use crate::{
     Digest, History, ImageConfig, ImageError, ImageId, Reference, Result, Snapshot,
-    assemble::{Assembly, Open, Plan, Source, blocking, plans},
+    added::Added,
+    assemble::blocking,
     digest::Hashed,
     error::IoContext as _,
     pack::{PackError, Packing, pack},
-    pull::now,
-    store::{NewImage, Scratch, Store},
+    store::{Scratch, Store},
     turns::Turns,
 };
 use rustix::fs::{CWD, Mode, OFlags, openat};
-use std::{
-    collections::BTreeSet,
-    fs::File,
-    io::{BufReader, BufWriter},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fs::File, io::BufWriter, path::Path, sync::Arc};
 
 /// An image to be made of a container.
 #[derive(Clone, Debug)]
@@ -36,48 +30,14 @@ pub struct Commit {
 
 /// Makes the image. When it returns, the image is durable; what fails leaves nothing.
 pub(crate) async fn commit(store: Arc<Store>, turns: Arc<Turns>, commit: Commit) -> Result<ImageId> {
-    let Commit { snapshot, mut config, mut history, stubs, name } = commit;
+    let Commit { snapshot, config, history, stubs, name } = commit;
     let scratch = Arc::new(store.layout.scratch()?);
     let packed = {
         let scratch = scratch.clone();
         blocking(move || pack_upper(&snapshot, stubs, &scratch)).await?
     };
-    let mut blobs = vec![None; config.rootfs.diff_ids.len()];
-    match packed {
-        Some((diff_id, size)) => {
-            config.rootfs.diff_ids.push(diff_id);
-            blobs.push(Some((diff_id, size)));
-        }
-        None => history.empty_layer = true,
-    }
-    config.rootfs.kind = "layers".to_owned();
-    config.history.push(history);
-    let json = serde_json::to_vec(&config)
-        .map_err(|e| ImageError::Internal(format!("the new image's configuration cannot be written: {e}")))?;
-    let plans: Vec<Plan> = plans("the new image", &config, &blobs)?;
-    let top = plans.last().map(|plan| plan.chain_id);
-    let own = plans.len();
-    let path = scratch.path().join("layer");
-    let open: Open = Arc::new(move |at| {
-        let (path, missing) = (path.clone(), at + 1 != own);
-        Box::pin(blocking(move || {
-            if missing {
-                let why = "a layer of the container's image is not stored any more; pull the image again";
-                return Err(ImageError::Malformed(why.to_owned()));
-            }
-            let file = File::open(&path).at("open", &path)?;
-            Ok(Source { reader: Box::new(BufReader::with_capacity(256 << 10, file)), feeder: None })
-        }))
-    });
-    let assembly = Assembly { store, turns, open, report: Arc::new(|_, _| {}) };
-    let names = name.into_iter().collect();
-    let id = assembly.run(plans, move |store| {
-        let image = NewImage { config: &json, manifests: vec![], top, names, now: now() };
-        Ok(store.commit_image(&image)?.0)
-    });
-    let id = id.await?;
-    drop(scratch);
-    Ok(id)
+    let added = Added { scratch, layer: packed, config, history, name };
+    added.store(store, turns).await
 }
 
 /// Writes the layer's archive; its digest and size, or `None` when nothing was changed.
@@ -89,7 +49,7 @@ fn pack_upper(snapshot: &Snapshot, stubs: BTreeSet<Vec<u8>>, scratch: &Scratch) 
     let upper = &snapshot.upper;
     let top = openat(CWD, upper, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty());
     let top = top.at("open", upper)?;
-    let path = scratch.path().join("layer");
+    let path = Added::layer(scratch);
     let file = BufWriter::with_capacity(256 << 10, File::create_new(&path).at("create", &path)?);
     let mut out = Hashed::new(file);
     let how = Packing { layer: true, stubs, ..Packing::default() };

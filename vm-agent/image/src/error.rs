@@ -77,6 +77,14 @@ pub enum ImageError {
         /// What there is.
         offered: String,
     },
+    /// An image that is stored is for another platform than the one asked for.
+    #[error("image with reference {name} was found but does not provide the specified platform ({platform})")]
+    OtherPlatform {
+        /// The image.
+        name: String,
+        /// The platform asked for.
+        platform: String,
+    },
     /// The image is of a kind that this engine does not run.
     #[error("{0}")]
     Unsupported(String),
@@ -155,7 +163,8 @@ impl ImageError {
             | Self::ManifestUnknown(..)
             | Self::RepositoryUnknown(..)
             | Self::AccessDenied(..)
-            | Self::NoMatchingPlatform { .. } => ErrorKind::NotFound,
+            | Self::NoMatchingPlatform { .. }
+            | Self::OtherPlatform { .. } => ErrorKind::NotFound,
             Self::Ambiguous(_)
             | Self::Reference(_)
             | Self::Digest(_)

@@ -1,6 +1,6 @@
 //! An image as the rest of the engine sees it.
 
-use crate::{Digest, Reference};
+use crate::{Digest, ImageError, Platform, Reference, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -44,6 +44,8 @@ pub struct Layer {
     pub blob: Digest,
     /// Bytes of its files, unpacked.
     pub size: u64,
+    /// What names the directory of its files: layers of equal content may share one.
+    pub tree: Digest,
 }
 
 /// An image's configuration (image specification v1.1 `config.md`, and docker's additions). A `null` counts as absent
@@ -74,6 +76,23 @@ pub struct ImageConfig {
     /// How each layer came about.
     #[serde(default, deserialize_with = "or_default")]
     pub history: Vec<History>,
+}
+
+impl ImageConfig {
+    /// What the image is made for.
+    #[must_use]
+    pub fn platform(&self) -> Platform {
+        Platform::new(&self.os, &self.architecture, self.variant.as_deref())
+    }
+
+    /// # Errors
+    /// [`ImageError::OtherPlatform`] when the image, called `name`, does not run on `platform`.
+    pub(crate) fn must_suit(&self, platform: &Platform, name: &str) -> Result<()> {
+        if platform.suits(&self.platform()).is_some() {
+            return Ok(());
+        }
+        Err(ImageError::OtherPlatform { name: name.to_owned(), platform: platform.to_string() })
+    }
 }
 
 /// What a container gets from its image unless it is told otherwise.

@@ -1,14 +1,15 @@
 //! The facade.
 
 use crate::{
-    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, Platform, Progress, PushProgress,
-    Reference, Result, Snapshot, StoreConfig,
+    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, Import, LoadProgress, Platform, Progress,
+    PushProgress, Reference, Result, Saved, Snapshot, StoreConfig,
     assemble::blocking,
-    check, commit, load,
+    check, commit, import,
+    load::Load,
     pull::{Pull, now},
     push::Push,
     registry::{self, Client},
-    snapshot,
+    save, snapshot,
     store::Store,
     turns::Turns,
 };
@@ -41,29 +42,11 @@ pub enum Removal {
     Deleted(ImageId),
 }
 
-/// One image of a loaded archive; `Display` gives docker's text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Loaded {
-    /// Its id.
-    pub id: ImageId,
-    /// The name it was loaded under.
-    pub name: Option<Reference>,
-}
-
 impl std::fmt::Display for Removal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Untagged(name) => write!(f, "Untagged: {}", name.familiar()),
             Self::Deleted(id) => write!(f, "Deleted: {id}"),
-        }
-    }
-}
-
-impl std::fmt::Display for Loaded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "Loaded image: {}", name.familiar()),
-            None => write!(f, "Loaded image ID: {}", self.id),
         }
     }
 }
@@ -173,12 +156,29 @@ impl ImageStore {
         registry::log_in(&self.client, server, credentials).await
     }
 
-    /// Loads a docker archive or an OCI layout, plain or compressed tar, as `docker save` writes it.
+    /// Loads the images of a docker archive or an OCI layout, plain or compressed tar, as `docker save` writes it. Of
+    /// what is offered for several platforms the native one is taken, or the one that is given.
     ///
     /// # Errors
     /// Any [`ImageError`] but those of registries.
-    pub async fn load(&self, archive: impl AsyncRead + Send + Unpin) -> Result<Vec<Loaded>> {
-        Box::pin(load::load(self.store.clone(), self.turns.clone(), archive)).await
+    pub async fn load(
+        &self,
+        archive: impl AsyncRead + Send + Unpin,
+        platform: Option<&Platform>,
+        progress: LoadProgress,
+    ) -> Result<()> {
+        let load = Load { store: self.store.clone(), turns: self.turns.clone(), platform: platform.cloned(), progress };
+        Box::pin(load.run(archive)).await
+    }
+
+    /// Prepares to write images to an archive that [`ImageStore::load`], docker and tools for OCI layouts read. A name
+    /// without a tag is all tags of its repository.
+    ///
+    /// # Errors
+    /// As [`ImageStore::resolve`]; [`ImageError::OtherPlatform`] for an image that does not run on `platform`.
+    pub async fn save(&self, names: &[String], platform: Option<&Platform>) -> Result<Saved> {
+        let (store, names, platform) = (self.store.clone(), names.to_vec(), platform.cloned());
+        blocking(move || save::save(store, &names, platform.as_ref())).await
     }
 
     /// The image that `name` means: a name with or without tag, a name with a digest, an id, or a prefix of exactly
@@ -290,6 +290,16 @@ impl ImageStore {
     /// [`ImageError::Io`], [`ImageError::Database`]; [`ImageError::Malformed`] for files that no layer can hold.
     pub async fn commit(&self, commit: Commit) -> Result<Image> {
         let id = Box::pin(commit::commit(self.store.clone(), self.turns.clone(), commit)).await?;
+        self.work(move |store| store.image(&id)?.ok_or_else(|| ImageError::NoSuchImage(id.to_string()))).await
+    }
+
+    /// Makes an image of one layer from an archive of files, plain or compressed tar. When it returns, the image is
+    /// durable.
+    ///
+    /// # Errors
+    /// Any [`ImageError`] but those of registries.
+    pub async fn import(&self, archive: impl AsyncRead + Send + Unpin, import: Import) -> Result<Image> {
+        let id = Box::pin(import::import(self.store.clone(), self.turns.clone(), archive, import)).await?;
         self.work(move |store| store.image(&id)?.ok_or_else(|| ImageError::NoSuchImage(id.to_string()))).await
     }
 

@@ -4,6 +4,7 @@
 //! root filesystem. Everything below it is private to this crate.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod added;
 mod assemble;
 mod changes;
 mod check;
@@ -15,6 +16,7 @@ mod error;
 mod ids;
 mod image;
 mod image_store;
+mod import;
 mod layer;
 mod load;
 mod manifest;
@@ -26,8 +28,10 @@ mod push;
 mod reference;
 mod registry;
 mod rooted;
+mod save;
 mod seal;
 mod snapshot;
+mod spool;
 mod store;
 mod turns;
 mod unpack;
@@ -40,12 +44,16 @@ pub use digest::{Digest, InvalidDigest};
 pub use error::{ErrorKind, ImageError, Result};
 pub use ids::Ids;
 pub use image::{ContainerDefaults, Healthcheck, History, Image, ImageConfig, ImageId, Layer, RootFs};
-pub use image_store::{ImageStore, ImageUse, Loaded, Removal};
+pub use image_store::{ImageStore, ImageUse, Removal};
+pub use import::Import;
 pub use layer::{Feed, PieceReader, pieces};
 pub use pack::{PackError, Packing, mount_of, pack, pack_one};
 pub use platform::{InvalidPlatform, Platform};
-pub use progress::{LayerProgress, Progress, PullEvent, PullStatus, PushEvent, PushProgress, UploadProgress};
+pub use progress::{
+    LayerProgress, LoadEvent, LoadProgress, Progress, PullEvent, PullStatus, PushEvent, PushProgress, UploadProgress,
+};
 pub use reference::{InvalidReference, Reference};
 pub use rooted::Root;
+pub use save::{Saved, WriteArchive};
 pub use snapshot::Snapshot;
 pub use unpack::{ExtractError, Extraction, extract, is_kernels};

@@ -1,7 +1,10 @@
-//! Manifests and indexes: what is read from a registry or an archive before any layer is.
+//! Manifests and indexes: what is read from a registry or an archive before any layer is, and written after them.
+
+mod write;
 
 use crate::{Digest, ImageError, Platform, Result};
 use serde::Deserialize;
+pub(crate) use write::{Family, LayerBlob, of};
 
 /// Largest manifest or index that is read, bytes, as registries themselves limit it.
 pub(crate) const MANIFEST_MAX: u64 = 4 << 20;
@@ -39,7 +42,13 @@ struct PlatformField {
 }
 
 impl Descriptor {
-    fn platform(&self) -> Option<Platform> {
+    /// Whether it says something of another image of the index, as BuildKit's attestations do.
+    pub(crate) fn is_about_another(&self) -> bool {
+        self.annotations.contains_key("vnd.docker.reference.type")
+            || self.platform.as_ref().is_some_and(|field| field.os == "unknown")
+    }
+
+    pub(crate) fn platform(&self) -> Option<Platform> {
         let field = self.platform.as_ref().filter(|field| !field.os.is_empty() && field.os != "unknown")?;
         Some(Platform::new(&field.os, &field.architecture, field.variant.as_deref()))
     }

@@ -1,10 +1,56 @@
-//! What a pull and a push tell while they run, in docker's order and words.
+//! What a pull, a push and a load tell while they run, in docker's order and words.
 
-use crate::{Digest, Reference};
+use crate::{Digest, ImageId, Reference};
 use std::{fmt, sync::Arc};
 
 /// Takes the events of a pull. Called from many threads; it should return at once.
 pub type Progress = Arc<dyn Fn(PullEvent) + Send + Sync>;
+
+/// Takes the events of a load, as [`Progress`] does those of a pull.
+pub type LoadProgress = Arc<dyn Fn(LoadEvent) + Send + Sync>;
+
+/// One event of a load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoadEvent {
+    /// Bytes of a layer were read.
+    Layer {
+        /// The first twelve digits of its diff id.
+        id: String,
+        /// Bytes so far.
+        current: u64,
+        /// All bytes.
+        total: u64,
+    },
+    /// A name means the loaded image now, and meant another before.
+    Renamed {
+        /// The name.
+        name: Reference,
+        /// The image that it meant.
+        old: ImageId,
+    },
+    /// An image is stored; told once for each of its names.
+    Loaded {
+        /// The image.
+        id: ImageId,
+        /// The name it was loaded under.
+        name: Option<Reference>,
+    },
+}
+
+impl fmt::Display for LoadEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Layer { .. } => f.write_str("Loading layer"),
+            Self::Renamed { name, old } => write!(
+                f,
+                "The image {} already exists, renaming the old one with ID {old} to empty string",
+                name.familiar()
+            ),
+            Self::Loaded { name: Some(name), .. } => write!(f, "Loaded image: {}", name.familiar()),
+            Self::Loaded { id, name: None } => write!(f, "Loaded image ID: {id}"),
+        }
+    }
+}
 
 /// One event of a pull. `Display` gives the text of docker's `status` field.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,31 +1,20 @@
 //! Images, through the Docker Engine API of the guest.
 
-use super::{Client, http, segment};
+use super::{Client, http, segment, told};
 use crate::{
-    error::{Error, chain},
+    error::Error,
     image::{CheckStep, ImageCheck, ImageRow, PullProgress},
     login::{self, Login, Logins},
 };
 use ::http::Method;
 use bollard::{
     auth::DockerCredentials,
-    models::CreateImageInfo,
+    models::{ImageDeleteResponseItem, ImageSummary},
     query_parameters::{
-        CreateImageOptions, ImportImageOptions, ListImagesOptions, RemoveImageOptions, TagImageOptions,
+        CreateImageOptions, ListImagesOptions, PruneImagesOptions, RemoveImageOptions, TagImageOptions,
     },
 };
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
-use http_body_util::BodyExt as _;
-use std::path::Path;
-use tokio_util::{
-    codec::{FramedRead, LinesCodec},
-    io::{ReaderStream, StreamReader},
-};
-
-/// How much of an archive is read at once, bytes.
-const CHUNK: usize = 256 << 10;
-/// The longest line of a push, bytes.
-const LONGEST_LINE: usize = 1 << 20;
 
 /// One thing that removing an image did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +40,34 @@ impl Client {
     pub async fn images(&self) -> Result<Vec<ImageRow>, Error> {
         let list = self.docker()?.list_images(None::<ListImagesOptions>).await?;
         Ok(list.iter().flat_map(ImageRow::of).collect())
+    }
+
+    /// Images with everything the engine lists of them, newest first.
+    ///
+    /// # Errors
+    /// Those of every request; 400 for a filter that makes no sense.
+    pub async fn list_images(&self, filters: super::Filters) -> Result<Vec<ImageSummary>, Error> {
+        let options = ListImagesOptions { filters: Some(filters), ..Default::default() };
+        Ok(self.docker()?.list_images(Some(options)).await?)
+    }
+
+    /// How an image came about, the last step first, as docker's document.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn image_history(&self, name: &str) -> Result<Vec<serde_json::Value>, Error> {
+        http::json(&self.home, Method::GET, &format!("/images/{}/history", segment("image", name)?)).await
+    }
+
+    /// Removes the images that no container has and that fit: `dangling=false` for those with a name too.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn prune_images(&self, filters: super::Filters) -> Result<Pruned<Removed>, Error> {
+        let options = PruneImagesOptions { filters: Some(filters) };
+        let pruned = self.docker()?.prune_images(Some(options)).await?;
+        let removed = pruned.images_deleted.unwrap_or_default().into_iter().filter_map(removed).collect();
+        Ok(Pruned { removed, space_reclaimed: bytes(pruned.space_reclaimed) })
     }
 
     /// Pulls an image, of the machine's own platform or another, with the user's login at its registry; the stream ends
@@ -107,8 +124,8 @@ impl Client {
         let path = format!("/images/{}/push{tag}", segment("image", image)?);
         let (login, warning) = login(reference).await;
         let header = login.unwrap_or_default().header();
-        let lines = self.lines_of(&path, &[("x-registry-auth", &header)]).await?;
-        Ok(stream::iter(warning.map(Ok)).chain(lines.try_filter_map(async |line| said(&line))))
+        let answer = http::post_empty(&self.home, &path, &[("x-registry-auth", &header)]).await?;
+        Ok(stream::iter(warning.map(Ok)).chain(told::lines(answer)))
     }
 
     /// Has the engine read everything that it stores of images, and set aside what is damaged; the stream ends with
@@ -117,19 +134,8 @@ impl Client {
     /// # Errors
     /// Those of every request; the rest comes in the stream.
     pub async fn check_images(&self) -> Result<impl Stream<Item = Result<CheckStep, Error>> + Send + use<>, Error> {
-        Ok(self.lines_of("/images/check", &[]).await?.try_filter_map(async |line| checked(&line)))
-    }
-
-    /// What a request that is answered line by line says.
-    async fn lines_of(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Result<impl Stream<Item = Result<String, Error>> + Send + use<>, Error> {
-        let answer = http::post_empty(&self.home, path, headers).await?;
-        let bytes = StreamReader::new(answer.into_data_stream().map_err(std::io::Error::other));
-        let lines = FramedRead::new(bytes, LinesCodec::new_with_max_length(LONGEST_LINE));
-        Ok(lines.map_err(|error| Error::Broken(chain(&error))))
+        let answer = http::send(&self.home, Method::POST, "/images/check").await?;
+        Ok(told::texts(answer).try_filter_map(async |line| checked(&line)))
     }
 
     /// Shows a login to its registry; gives it as it is to be kept, where the registry gives a token for the password.
@@ -161,9 +167,6 @@ impl Client {
         let name = segment("image", name)?;
         let options = RemoveImageOptions { force, ..Default::default() };
         let done = self.docker()?.remove_image(&name, Some(options), None).await?;
-        let removed = |item: bollard::models::ImageDeleteResponseItem| {
-            item.untagged.map(Removed::Untagged).or(item.deleted.map(Removed::Deleted))
-        };
         Ok(done.into_iter().filter_map(removed).collect())
     }
 
@@ -176,31 +179,6 @@ impl Client {
         let (repo, tag) = name_and_tag(target);
         let options = TagImageOptions { repo: Some(repo.into()), tag: Some(tag.into()) };
         Ok(self.docker()?.tag_image(&source, Some(options)).await?)
-    }
-
-    /// Loads the images of an archive of this host; gives the engine's lines (`Loaded image: name:tag`).
-    ///
-    /// # Errors
-    /// [`Error::Io`] when the archive cannot be read, and those of every request.
-    pub async fn load(&self, archive: &Path) -> Result<Vec<String>, Error> {
-        let what = format!("open {}", archive.display());
-        let file = tokio::fs::File::open(archive).await.map_err(Error::io(what))?;
-        self.load_from(file).await
-    }
-
-    /// [`Client::load`] from any stream of bytes.
-    ///
-    /// # Errors
-    /// As [`Client::load`].
-    pub async fn load_from(&self, archive: impl tokio::io::AsyncRead + Send + 'static) -> Result<Vec<String>, Error> {
-        let bytes = ReaderStream::with_capacity(archive, CHUNK);
-        let docker = self.docker()?;
-        let answers = docker.import_image_stream(ImportImageOptions::default(), bytes, None);
-        let lines: Vec<_> = answers.try_collect().await.map_err(|error| match error {
-            bollard::errors::Error::HyperLegacyError { err } => Error::Broken(chain(&err)),
-            other => other.into(),
-        })?;
-        Ok(lines.into_iter().filter_map(|line| line.stream).map(|line| line.trim_end().to_owned()).collect())
     }
 }
 
@@ -218,14 +196,21 @@ async fn login(image: &str) -> (Option<Login>, Option<PullProgress>) {
     }
 }
 
-/// One line of a push; those for programs say nothing to people.
-fn said(line: &str) -> Result<Option<PullProgress>, Error> {
-    let info: CreateImageInfo =
-        serde_json::from_str(line).map_err(|error| Error::Broken(format!("a line of the push: {error}")))?;
-    match info.error_detail.as_ref().and_then(|detail| detail.message.clone()) {
-        Some(error) => Err(bollard::errors::Error::DockerStreamError { error }.into()),
-        None => Ok(info.status.is_some().then(|| info.into())),
-    }
+/// What a prune did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pruned<T> {
+    /// In order.
+    pub removed: Vec<T>,
+    /// Bytes.
+    pub space_reclaimed: u64,
+}
+
+pub(super) fn bytes(told: Option<i64>) -> u64 {
+    told.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0)
+}
+
+fn removed(item: ImageDeleteResponseItem) -> Option<Removed> {
+    item.untagged.map(Removed::Untagged).or(item.deleted.map(Removed::Deleted))
 }
 
 /// One line of a check.
@@ -239,7 +224,7 @@ fn checked(line: &str) -> Result<Option<CheckStep>, Error> {
     if let Some(found) = aux {
         return Ok(Some(CheckStep::Done(found)));
     }
-    let progress = said(line)?.and_then(|progress| Some(CheckStep::Read(progress.current?, progress.total?)));
+    let progress = told::said(line)?.and_then(|progress| Some(CheckStep::Read(progress.current?, progress.total?)));
     Ok(progress)
 }
 
@@ -258,17 +243,6 @@ pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_a_push_is_progress_an_error_or_nothing() {
-        let line = r#"{"status":"Pushing","progressDetail":{"current":5,"total":10},"id":"aaa"}"#;
-        let progress = said(line).unwrap().unwrap();
-        assert_eq!((progress.id.as_deref(), progress.current, progress.total), (Some("aaa"), Some(5), Some(10)));
-        assert_eq!(said(r#"{"progressDetail":{},"aux":{"Tag":"latest"}}"#).unwrap(), None);
-        let error = said(r#"{"errorDetail":{"message":"denied: no"},"error":"denied: no"}"#).unwrap_err();
-        assert!(error.to_string().contains("denied: no"), "{error}");
-        assert!(said("{").is_err());
-    }
 
     #[test]
     fn a_reference_splits_at_its_tag_or_digest() {

@@ -1,11 +1,8 @@
 //! What of a container may be changed while it exists.
 
-use super::{Client, segment};
+use super::{Client, Pruned, images::bytes, segment};
 use crate::{container::Update, error::Error};
-use bollard::{
-    models::ContainerPruneResponse,
-    query_parameters::{PruneContainersOptions, RenameContainerOptions},
-};
+use bollard::query_parameters::{PruneContainersOptions, RenameContainerOptions};
 
 impl Client {
     /// Changes limits and the restart policy of a container; what is not given stays.
@@ -44,11 +41,14 @@ impl Client {
         Ok(self.docker()?.rename_container(&name, RenameContainerOptions { name: new_name.into() }).await?)
     }
 
-    /// Removes every container that does not run and fits the filters.
+    /// Removes every container that does not run and fits the filters; gives their ids.
     ///
     /// # Errors
     /// Those of every request.
-    pub async fn prune_containers(&self, filters: super::Filters) -> Result<ContainerPruneResponse, Error> {
-        Ok(self.docker()?.prune_containers(Some(PruneContainersOptions { filters: Some(filters) })).await?)
+    pub async fn prune_containers(&self, filters: super::Filters) -> Result<Pruned<String>, Error> {
+        let options = PruneContainersOptions { filters: Some(filters) };
+        let pruned = self.docker()?.prune_containers(Some(options)).await?;
+        let removed = pruned.containers_deleted.unwrap_or_default();
+        Ok(Pruned { removed, space_reclaimed: bytes(pruned.space_reclaimed) })
     }
 }

@@ -1,6 +1,7 @@
 //! The local client: everything goes over the one socket of berthd.
 
 mod archive;
+mod archives;
 mod containers;
 mod files;
 #[cfg(test)]
@@ -12,13 +13,15 @@ mod limits;
 mod machine;
 mod observe;
 mod streams;
+mod told;
 mod volumes;
 
 pub use archive::{PathKind, PathStat, PutArchive};
+pub use archives::Import;
 pub use containers::{Created, Output, Waiting};
 pub use files::{Commit, PathChange};
 pub(crate) use http::probe_page;
-pub use images::Removed;
+pub use images::{Pruned, Removed};
 pub use observe::{EventQuery, Filters};
 pub use streams::{AttachOptions, Attached, ExecRequest};
 

@@ -5,7 +5,7 @@ use crate::{error::Error, volume::VolumeRow};
 use ::http::Method;
 use bollard::{
     models::VolumeCreateRequest,
-    query_parameters::{ListVolumesOptions, RemoveVolumeOptions},
+    query_parameters::{ListVolumesOptions, PruneVolumesOptions, RemoveVolumeOptions},
 };
 
 impl Client {
@@ -42,5 +42,16 @@ impl Client {
     /// Those of every request.
     pub async fn inspect_volume(&self, name: &str) -> Result<serde_json::Value, Error> {
         http::json(&self.home, Method::GET, &format!("/volumes/{}", segment("volume", name)?)).await
+    }
+
+    /// Removes the volumes without a name that no container has, and that fit; gives their names.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn prune_volumes(&self, filters: super::Filters) -> Result<super::Pruned<String>, Error> {
+        let options = PruneVolumesOptions { filters: Some(filters) };
+        let pruned = self.docker()?.prune_volumes(Some(options)).await?;
+        let removed = pruned.volumes_deleted.unwrap_or_default();
+        Ok(super::Pruned { removed, space_reclaimed: super::images::bytes(pruned.space_reclaimed) })
     }
 }

@@ -5,6 +5,7 @@ mod endpoint;
 mod exec;
 mod files;
 mod health;
+mod images;
 mod isolation;
 mod limits;
 mod logging;
@@ -14,6 +15,7 @@ mod run;
 pub(crate) use change::{ContainerCommand, Update};
 pub(crate) use exec::{Attach, Exec, Start};
 pub(crate) use files::{Commit, Cp, Export};
+pub(crate) use images::{History, ImageCommand, ImageVerb, Images, Import, Load, RemoveImages, Save};
 pub(crate) use observe::{Events, Inspect, Port, Ps, Stats, SystemVerb, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
@@ -75,57 +77,15 @@ pub(crate) enum Command {
         /// Such as localhost:5000; docker.io without it
         server: Option<String>,
     },
-    /// Pull an image from a registry
-    Pull {
-        /// Print the image's name only
-        #[arg(short, long)]
-        quiet: bool,
-        /// The platform of the image, such as linux/arm64; the machine's own without it
-        #[arg(long, value_name = "PLATFORM")]
-        platform: Option<String>,
-        /// Such as nginx, nginx:1.27 or localhost:5000/app
-        image: String,
-    },
-    /// Push an image to the registry of its name
-    Push {
-        /// Push all tags of the repository
-        #[arg(short, long)]
-        all_tags: bool,
-        /// Print the image's name only
-        #[arg(short, long)]
-        quiet: bool,
-        /// Accepted as in docker, where it is obsolete
-        #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-        disable_content_trust: Option<bool>,
-        /// Such as localhost:5000/app or localhost:5000/app:1.0
-        image: String,
-    },
+    #[command(flatten)]
+    OnImage(Box<ImageVerb>),
+    /// Work with images
+    #[command(subcommand)]
+    Image(ImageCommand),
     /// List images
     Images(Images),
     /// Remove images
-    Rmi {
-        /// Remove it even if other names or stopped containers use it
-        #[arg(short, long)]
-        force: bool,
-        #[command(flatten)]
-        names: Names,
-    },
-    /// Give an image another name
-    Tag {
-        /// The image
-        source: String,
-        /// Its new name
-        target: String,
-    },
-    /// Load images from an archive
-    Load {
-        /// The archive; standard input without it
-        #[arg(short, long)]
-        input: Option<std::path::PathBuf>,
-        /// Print nothing
-        #[arg(short, long)]
-        quiet: bool,
-    },
+    Rmi(RemoveImages),
     /// Work with volumes
     #[command(subcommand)]
     Volume(Volume),
@@ -304,19 +264,6 @@ pub(crate) struct Logs {
     pub(crate) timestamps: bool,
     /// The container; the machine's console without it
     pub(crate) name: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Images {
-    /// Only ids
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-    /// Whole ids
-    #[arg(long)]
-    pub(crate) no_trunc: bool,
-    /// "table", or "json" for one object per line
-    #[arg(long, default_value = "table", value_parser = ["table", "json"])]
-    pub(crate) format: String,
 }
 
 #[derive(Debug, Subcommand)]

@@ -129,6 +129,21 @@ pub(crate) enum SystemVerb {
         #[arg(long, value_name = "FORMAT")]
         format: Option<String>,
     },
+    /// Remove containers that do not run, and images that have no name
+    Prune {
+        /// Images with a name too, unless a container has them
+        #[arg(short, long)]
+        all: bool,
+        /// Volumes without a name too, unless a container has them
+        #[arg(long)]
+        volumes: bool,
+        /// Do not ask
+        #[arg(short, long)]
+        force: bool,
+        /// Only those that fit, such as until=24h or label=KEY
+        #[arg(long, value_name = "FILTER")]
+        filter: Vec<String>,
+    },
 }
 
 #[cfg(test)]

@@ -1,35 +1,43 @@
-//! `pull`, `push`, `rmi`, `load`.
+//! What is done with images.
 
+use super::{into_file, list_images};
 use crate::{
-    failure::{Failure, Outcome, say},
+    arguments::{ImageVerb, Import, Load, Save},
+    failure::{Failure, Outcome, invalid, io, say},
     output::outln,
     render::{
         progress::{To, Transfer},
         text::inert,
     },
 };
-use berth_api::{Client, client::Removed};
-use futures_util::StreamExt;
-use std::{path::Path, pin::pin};
+use berth_api::{
+    Client, Error, PullProgress,
+    client::{self, Removed},
+};
+use futures_util::{Stream, StreamExt};
+use std::{io::IsTerminal, pin::pin};
+use tokio::fs::File;
 
-pub(super) async fn pull(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Outcome {
-    let mut shown = Transfer::new(if quiet { To::Nowhere } else { To::Stdout });
-    let mut pull = pin!(client.pull(image, platform).await?);
-    while let Some(progress) = pull.next().await {
-        shown.show(&progress?);
+pub(super) async fn verb(client: &Client, verb: ImageVerb) -> Outcome {
+    match verb {
+        ImageVerb::Pull { quiet, platform, image } => pull(client, &image, platform.as_deref(), quiet).await,
+        ImageVerb::Push { all_tags, quiet, image, .. } => push(client, &image, all_tags, quiet).await,
+        ImageVerb::Tag { source, target } => Ok(client.tag_image(&source, &target).await.map(|()| 0)?),
+        ImageVerb::Save(options) => save(client, &options).await,
+        ImageVerb::Load(options) => load(client, &options).await,
+        ImageVerb::Import(options) => import(client, options).await,
+        ImageVerb::History(options) => list_images::history(client, &options).await,
     }
-    drop(shown);
+}
+
+async fn pull(client: &Client, image: &str, platform: Option<&str>, quiet: bool) -> Outcome {
+    show(client.pull(image, platform).await?, if quiet { To::Nowhere } else { To::Stdout }).await?;
     outln!("{image}");
     Ok(0)
 }
 
-pub(super) async fn push(client: &Client, image: &str, all_tags: bool, quiet: bool) -> Outcome {
-    let mut shown = Transfer::new(if quiet { To::Nowhere } else { To::Stdout });
-    let mut push = pin!(client.push(image, all_tags).await?);
-    while let Some(progress) = push.next().await {
-        shown.show(&progress?);
-    }
-    drop(shown);
+async fn push(client: &Client, image: &str, all_tags: bool, quiet: bool) -> Outcome {
+    show(client.push(image, all_tags).await?, if quiet { To::Nowhere } else { To::Stdout }).await?;
     if quiet {
         outln!("{image}");
     }
@@ -53,13 +61,45 @@ pub(super) async fn rmi(client: &Client, force: bool, names: &[String]) -> Outco
     if failed { Err(Failure::Said(1)) } else { Ok(0) }
 }
 
-pub(super) async fn load(client: &Client, input: Option<&Path>, quiet: bool) -> Outcome {
-    let said = match input {
-        Some(archive) => client.load(archive).await?,
-        None => client.load_from(tokio::io::stdin()).await?,
-    };
-    if !quiet {
-        said.iter().for_each(|line| outln!("{}", inert(line)));
+async fn save(client: &Client, options: &Save) -> Outcome {
+    let output = options.output.as_deref();
+    into_file::check(output)?;
+    into_file::write(client.save(&options.names, options.platform.as_deref()).await?, output).await
+}
+
+async fn load(client: &Client, options: &Load) -> Outcome {
+    let quiet = options.quiet || !std::io::stdout().is_terminal();
+    let platform = options.platform.as_deref();
+    match &options.input {
+        Some(input) => {
+            let archive = File::open(input).await.map_err(io(format!("open {}", input.display())))?;
+            show(client.load(archive, platform, quiet).await?, To::Stdout).await
+        }
+        None if std::io::stdin().is_terminal() => Err(invalid("requested load from stdin, but stdin is empty")),
+        None => show(client.load(tokio::io::stdin(), platform, quiet).await?, To::Stdout).await,
+    }
+}
+
+async fn import(client: &Client, options: Import) -> Outcome {
+    let Import { change, message, platform, source, reference } = options;
+    let import = client::Import { reference, message, changes: change, platform };
+    match source.as_str() {
+        "-" => show(client.import(tokio::io::stdin(), &import).await?, To::Stdout).await,
+        url if url.starts_with("http://") || url.starts_with("https://") => {
+            show(client.import_from(url, &import).await?, To::Stdout).await
+        }
+        path => {
+            let archive = File::open(path).await.map_err(io(format!("open {path}")))?;
+            show(client.import(archive, &import).await?, To::Stdout).await
+        }
+    }
+}
+
+async fn show(progress: impl Stream<Item = Result<PullProgress, Error>>, to: To) -> Outcome {
+    let mut shown = Transfer::new(to);
+    let mut progress = pin!(progress);
+    while let Some(progress) = progress.next().await {
+        shown.show(&progress?);
     }
     Ok(0)
 }

@@ -27,6 +27,10 @@ pub(super) async fn containers(client: &Client, options: &Inspect) -> Outcome {
     objects(client, &KINDS[..1], options).await
 }
 
+pub(super) async fn images(client: &Client, options: &Inspect) -> Outcome {
+    objects(client, &KINDS[1..2], options).await
+}
+
 async fn objects(client: &Client, kinds: &[&str], options: &Inspect) -> Outcome {
     let template = match options.format.as_deref() {
         None | Some("" | "json") => None,

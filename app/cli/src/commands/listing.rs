@@ -1,18 +1,17 @@
-//! `ps` and `images`.
+//! `ps`.
 
 use crate::{
-    arguments::{Images, Ps, filters},
-    failure::{Outcome, invalid},
-    output::{out, outln},
-    render::{age, ports, size, table, template, text},
+    arguments::{Ps, filters},
+    failure::Outcome,
+    output::out,
+    render::{age, ports, size, template, text},
 };
 use berth_api::{
-    Client, ContainerRow, ImageRow,
+    Client, ContainerRow,
     container::{ContainerQuery, ContainerSummary, MountPoint},
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::SystemTime};
-use time::{OffsetDateTime, macros::format_description};
 
 /// Docker's columns.
 const TABLE: &str =
@@ -63,13 +62,11 @@ fn row(container: ContainerSummary, whole: bool, now: SystemTime) -> Value {
     let state = container.state.map(|state| state.to_string()).unwrap_or_default();
     let row = ContainerRow::from(container);
     let labels: Vec<String> = row.labels.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let created = i64::try_from(row.created).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-    let fixed = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] +0000 UTC");
     json!({
         "ID": if whole { row.id.as_str() } else { text::short_id(&row.id) },
         "Image": row.image,
         "Command": if whole { text::quoted(&command) } else { text::command(&command) },
-        "CreatedAt": created.and_then(|at| at.format(fixed).ok()).unwrap_or_default(),
+        "CreatedAt": age::moment(row.created),
         "RunningFor": age::ago(row.created, now),
         "Status": row.status,
         "State": state,
@@ -82,35 +79,6 @@ fn row(container: ContainerSummary, whole: bool, now: SystemTime) -> Value {
         "Size": size,
         template::LABELS: row.labels.into_iter().collect::<BTreeMap<_, _>>(),
     })
-}
-
-pub(super) async fn images(client: &Client, options: &Images) -> Outcome {
-    let rows = client.images().await?;
-    let id = |row: &ImageRow| if options.no_trunc { row.id.clone() } else { text::short_id(&row.id).into() };
-    if options.quiet {
-        rows.iter().for_each(|row| outln!("{}", id(row)));
-    } else if options.format == "json" {
-        lines(&rows)?;
-    } else {
-        let now = SystemTime::now();
-        let cells: Vec<_> = rows
-            .iter()
-            .map(|row| {
-                let age = age::ago(row.created, now);
-                [row.repository.clone(), row.tag.clone(), id(row), age, size::words(row.size)]
-            })
-            .collect();
-        out!("{}", table::render(["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], &cells));
-    }
-    Ok(0)
-}
-
-/// One JSON object per line.
-fn lines<T: serde::Serialize>(rows: &[T]) -> Outcome {
-    for row in rows {
-        outln!("{}", serde_json::to_string(row).map_err(|error| invalid(error.to_string()))?);
-    }
-    Ok(0)
 }
 
 #[cfg(test)]

@@ -11,10 +11,13 @@ mod exec;
 mod files;
 mod images;
 mod inspect;
+mod into_file;
+mod list_images;
 mod listing;
 mod login;
 mod logs;
 mod machine;
+mod prune;
 mod run;
 mod session;
 mod since;
@@ -24,7 +27,7 @@ mod versions;
 mod volumes;
 
 use crate::{
-    arguments::{Cli, Command, ContainerCommand, ContainerVerb, SystemVerb},
+    arguments::{Cli, Command, ContainerCommand, ContainerVerb, ImageCommand, SystemVerb},
     failure::{self, Failure, Outcome, say},
     output::outln,
 };
@@ -47,7 +50,13 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         }
         Command::Container(ContainerCommand::Ls(options)) => listing::ps(&client, &options).await,
         Command::Container(ContainerCommand::Inspect(options)) => inspect::containers(&client, &options).await,
-        Command::Container(ContainerCommand::Prune { force, filter }) => change::prune(&client, force, &filter).await,
+        Command::Container(ContainerCommand::Prune { force, filter }) => {
+            prune::containers(&client, force, &filter).await
+        }
+        Command::Image(ImageCommand::Prune { all, force, filter }) => prune::images(&client, all, force, &filter).await,
+        Command::System(SystemVerb::Prune { all, volumes, force, filter }) => {
+            prune::system(&client, all, volumes, force, &filter).await
+        }
         Command::Events(options) => events::events(&client, &options).await,
         Command::Info { format } => system::info(&client, format.as_deref()).await,
         Command::System(SystemVerb::Df { verbose, format }) => {
@@ -56,12 +65,16 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Inspect(options) => inspect::any(&client, &options).await,
         Command::Login(options) => login::login(&client, options).await,
         Command::Logout { server } => login::logout(server.as_deref()).await,
-        Command::Push { all_tags, quiet, image, .. } => images::push(&client, &image, all_tags, quiet).await,
-        Command::Pull { quiet, platform, image } => images::pull(&client, &image, platform.as_deref(), quiet).await,
-        Command::Images(options) => listing::images(&client, &options).await,
-        Command::Rmi { force, names } => images::rmi(&client, force, &names.names).await,
-        Command::Tag { source, target } => Ok(client.tag_image(&source, &target).await.map(|()| 0)?),
-        Command::Load { input, quiet } => images::load(&client, input.as_deref(), quiet).await,
+        Command::OnImage(verb) | Command::Image(ImageCommand::Verb(verb)) => {
+            Box::pin(images::verb(&client, *verb)).await
+        }
+        Command::Image(ImageCommand::Inspect(options)) => inspect::images(&client, &options).await,
+        Command::Images(options) | Command::Image(ImageCommand::Ls(options)) => {
+            list_images::images(&client, &options).await
+        }
+        Command::Rmi(options) | Command::Image(ImageCommand::Rm(options)) => {
+            images::rmi(&client, options.force, &options.names.names).await
+        }
         Command::Volume(command) => volumes::volume(&client, command).await,
         Command::Context { make_current, remove } => context::context(&client, make_current, remove),
         Command::Completion { shell } => {

@@ -1,11 +1,19 @@
-//! Ages in words, as docker's `units.HumanDuration` writes them.
+//! Moments, and ages in words as docker's `units.HumanDuration` writes them.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use time::{OffsetDateTime, macros::format_description};
 
 /// How long ago `unix_seconds` was.
 pub(crate) fn ago(unix_seconds: u64, now: SystemTime) -> String {
     let then = UNIX_EPOCH + Duration::from_secs(unix_seconds);
     format!("{} ago", words(now.duration_since(then).unwrap_or_default()))
+}
+
+/// `unix_seconds` as Go writes a time.
+pub(crate) fn moment(unix_seconds: u64) -> String {
+    let fixed = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] +0000 UTC");
+    let at = i64::try_from(unix_seconds).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+    at.and_then(|at| at.format(fixed).ok()).unwrap_or_default()
 }
 
 fn words(age: Duration) -> String {

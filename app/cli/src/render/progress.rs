@@ -97,7 +97,8 @@ fn draw(bar: &ProgressBar, progress: &PullProgress) {
     };
     bar.set_message(message);
     let last = ["Pull complete", "Already exists", "Pushed", "Layer already exists", "Mounted from"];
-    if last.iter().any(|last| progress.status.starts_with(last)) {
+    let loaded = progress.status == "Loading layer" && progress.current == progress.total;
+    if loaded || last.iter().any(|last| progress.status.starts_with(last)) {
         bar.finish();
     }
 }

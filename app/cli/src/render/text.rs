@@ -27,7 +27,7 @@ pub(crate) fn quoted(words: &str) -> String {
 }
 
 /// At most `width` characters, the last of them `…` when some are left out.
-fn ellipsis(text: &str, width: usize) -> String {
+pub(crate) fn ellipsis(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.into();
     }

@@ -4,6 +4,7 @@
 use crate::{
     error::{ApiError, Reply},
     query::Query,
+    wire::archive::body,
 };
 use axum::{
     body::Body,
@@ -13,7 +14,7 @@ use axum::{
 use base64::Engine as _;
 use berth_engine::{
     Engine,
-    files::{ArchiveStream, PathStat, PutOptions},
+    files::{PathStat, PutOptions},
 };
 use futures_util::{StreamExt, TryStreamExt};
 use http::{HeaderName, StatusCode, header};
@@ -43,11 +44,6 @@ pub(super) async fn put(State(engine): State<Engine>, Path(name): Path<String>, 
 pub(super) async fn export(State(engine): State<Engine>, Path(name): Path<String>) -> Reply {
     let archive = engine.export_container(&name).await?;
     Ok(([(header::CONTENT_TYPE, "application/octet-stream")], body(archive)).into_response())
-}
-
-/// A failure in the middle cuts the connection: its headers are gone, and a whole archive must not be believed.
-fn body(archive: ArchiveStream) -> Body {
-    Body::from_stream(archive.inspect_err(|error| tracing::warn!("an archive ends in the middle: {error}")))
 }
 
 fn path(query: &Query) -> Reply<&str> {

@@ -1,43 +1,22 @@
 //! `POST /containers/prune`.
 
-use crate::{
-    detached,
-    error::{ApiError, Reply},
-    filters::Filters,
-    moment,
-    query::Query,
-    wire::json,
-};
+use crate::{detached, error::Reply, filters::Filters, moment, query::Query, wire::json};
 use axum::extract::State;
 use berth_engine::{
     Engine, Timestamp,
     container::{PruneFilters, Pruned},
 };
 use serde::Serialize;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 pub(super) async fn post(State(engine): State<Engine>, query: Query) -> Reply {
-    let filters = read(&query.filters(&["label", "label!", "until"])?, now())?;
+    let filters = read(&query.filters(&["label", "label!", "until"])?, moment::now())?;
     let pruned = detached::run(async move { engine.prune_containers(filters).await }).await?;
     Ok(json::ok(&Answer::from(pruned)))
 }
 
 fn read(filters: &Filters, now: Timestamp) -> Reply<PruneFilters> {
-    let until = match filters.values("until").as_slice() {
-        [] => None,
-        [text] => Some(moment::until(text, now).ok_or_else(|| {
-            ApiError::bad_request(format!(
-                "invalid filter 'until={text}': give a time, such seconds, or an age such as 10m"
-            ))
-        })?),
-        _ => return Err(ApiError::bad_request("more than one until filter specified")),
-    };
+    let until = moment::until_filter(filters, now)?;
     Ok(PruneFilters { until, label: filters.values("label"), label_not: filters.values("label!") })
-}
-
-fn now() -> Timestamp {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    Timestamp(i64::try_from(nanos).unwrap_or(i64::MAX))
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! `GET /images/json`.
 
-use crate::{error::Reply, query::Query, version::ApiVersion, wire::json};
+use crate::{error::Reply, moment, query::Query, version::ApiVersion, wire::json};
 use berth_engine::{
     Engine,
     image::{ImageFilters, ImageSummary},
@@ -9,19 +9,20 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 pub(super) async fn get(engine: &Engine, version: ApiVersion, query: &Query) -> Reply {
-    let filters = query.filters(&["before", "dangling", "label", "reference", "since"])?;
+    let filters = query.filters(&["before", "dangling", "label", "reference", "since", "until"])?;
     let mut filters = ImageFilters {
         reference: filters.values("reference"),
         label: filters.values("label"),
         dangling: filters.yes("dangling")?,
         before: filters.values("before"),
         since: filters.values("since"),
+        until: moment::until_filter(&filters, moment::now())?,
     };
     // Before API 1.25 a pattern had a parameter of its own.
     if filters.reference.is_empty() && !version.at_least(25) {
         filters.reference.extend(query.get("filter").map(str::to_owned));
     }
-    let images = engine.list_images(filters).await?;
+    let images = engine.list_images(filters, query.on("shared-size")).await?;
     Ok(json::ok(&images.into_iter().map(|image| Summary::new(image, version)).collect::<Vec<_>>()))
 }
 
@@ -35,7 +36,7 @@ pub(crate) struct Summary {
     parent_id: &'static str,
     repo_digests: Vec<String>,
     repo_tags: Vec<String>,
-    // Docker's word for "not computed".
+    // Docker's word for "not computed" is -1.
     shared_size: i64,
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +55,7 @@ impl Summary {
             parent_id: "",
             repo_digests: or_none(image.repo_digests, "<none>@<none>"),
             repo_tags: or_none(image.repo_tags, "<none>:<none>"),
-            shared_size: -1,
+            shared_size: image.shared.map_or(-1, number),
             size: image.size,
             virtual_size: (!version.at_least(44)).then_some(image.size),
         }
@@ -63,9 +64,12 @@ impl Summary {
     /// With what only `/system/df` computes: the bytes it shares with other images, and its containers whatever the
     /// version.
     pub(crate) fn with_usage(self, shared: u64, containers: usize) -> Self {
-        let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         Self { shared_size: number(shared), containers: number(containers as u64), ..self }
     }
+}
+
+fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
@@ -82,6 +86,7 @@ mod tests {
             size: 1234,
             labels: BTreeMap::new(),
             containers: 2,
+            shared: None,
         }
     }
 

@@ -2,13 +2,18 @@
 //! one place and is told apart by its ending.
 
 mod check;
+mod history;
+mod import;
 mod inspect;
 pub(crate) mod list;
 mod load;
 mod message;
+mod platform;
+mod prune;
 mod pull;
 mod push;
 mod remove;
+mod save;
 mod tag;
 
 pub(crate) use inspect::{healthcheck, set};
@@ -38,13 +43,23 @@ async fn dispatch(
     let method = request.method().clone();
     match (&method, rest.as_str()) {
         (&Method::GET | &Method::HEAD, "json") => list::get(&engine, version, &query).await,
+        (&Method::POST, "create")
+            if query.get("fromImage").is_none()
+                && let Some(source) = query.get("fromSrc") =>
+        {
+            import::post(engine, source, &query, request.into_body()).await
+        }
         (&Method::POST, "create") => pull::post(&engine, &query, request.headers()).await,
         (&Method::POST, "check") => check::post(&engine).await,
-        (&Method::POST, "load") => load::post(&engine, request.into_body()).await,
+        (&Method::GET, "get") => save::get(&engine, query.all("names").map(str::to_owned).collect(), &query).await,
+        (&Method::POST, "load") => load::post(&engine, &query, request.into_body()).await,
+        (&Method::POST, "prune") => prune::post(engine, &query).await,
         (&Method::DELETE, name) => remove::delete(engine, name.to_owned(), &query).await,
+        (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/history") => history::get(&engine, &name).await,
         (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/json") => {
             inspect::get(&engine, &name, version).await
         }
+        (&Method::GET, _) if let Some(name) = named("/get") => save::get(&engine, vec![name], &query).await,
         (&Method::POST, _) if let Some(name) = named("/push") => {
             push::post(&engine, &name, &query, request.headers()).await
         }

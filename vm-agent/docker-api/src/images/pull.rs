@@ -16,7 +16,9 @@ use http::HeaderMap;
 
 pub(super) async fn post(engine: &Engine, query: &Query, headers: &HeaderMap) -> Reply {
     let Some(image) = query.get("fromImage") else {
-        return Err(ApiError::bad_request("importing an image is not supported: give fromImage, or load an archive"));
+        return Err(ApiError::bad_request(
+            "neither an image to pull nor an archive to import: give fromImage or fromSrc",
+        ));
     };
     let reference = reference(image, query.get("tag"));
     let auth = credentials::from_headers(headers);

@@ -11,7 +11,7 @@ pub(super) async fn delete(engine: Engine, name: String, query: &Query) -> Reply
 }
 
 #[derive(Serialize)]
-enum Removal {
+pub(super) enum Removal {
     Untagged(String),
     Deleted(String),
 }

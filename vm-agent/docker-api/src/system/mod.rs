@@ -1,5 +1,6 @@
 //! The engine as a whole.
 
+mod build_prune;
 mod disk_usage;
 mod events;
 mod info;
@@ -8,7 +9,10 @@ mod version;
 
 pub(crate) use info::RUNTIME;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use berth_engine::Engine;
 
 pub(crate) fn routes() -> Router<Engine> {
@@ -18,4 +22,5 @@ pub(crate) fn routes() -> Router<Engine> {
         .route("/info", get(info::get))
         .route("/events", get(events::get))
         .route("/system/df", get(disk_usage::get))
+        .route("/build/prune", post(build_prune::post))
 }

@@ -1,5 +1,6 @@
-//! What travels: JSON documents, lines of JSON, and the frames of container output.
+//! What travels: JSON documents, lines of JSON, archives, and the frames of container output.
 
+pub(crate) mod archive;
 pub(crate) mod frame;
 pub(crate) mod json;
 pub(crate) mod lines;

@@ -1,6 +1,6 @@
 //! An image from a container.
 
-use super::{Engine, files::blocking, to_the_end};
+use super::{Engine, files::blocking, images::tagged, to_the_end};
 use crate::{
     Error, Result,
     container::{ContainerConfig, ContainerState, fill_from_image},
@@ -54,7 +54,7 @@ impl Engine {
             }
             _ => {}
         }
-        let reference = reference(&options)?;
+        let reference = tagged(options.repository.as_deref(), options.tag.as_deref())?;
         let base = self.inner.seams.images.resolve(&container.definition.image_id).await.map_err(|_| {
             Error::NotFound(format!(
                 "the image {} of container {id} was removed, so that nothing can be made on top of it; pull it again",
@@ -129,22 +129,6 @@ impl Engine {
         let commit = Commit { snapshot, config, history, stubs: stubs(), name };
         Ok(self.inner.seams.images.commit(commit).await?)
     }
-}
-
-fn reference(options: &CommitOptions) -> Result<Option<Reference>> {
-    let Some(repository) = options.repository.as_deref().filter(|repository| !repository.is_empty()) else {
-        return Ok(None);
-    };
-    let whole = match options.tag.as_deref().filter(|tag| !tag.is_empty()) {
-        Some(tag) => format!("{repository}:{tag}"),
-        None => repository.to_owned(),
-    };
-    let reference: Reference =
-        whole.parse().map_err(|e: berth_image::InvalidReference| Error::InvalidParameter(e.to_string()))?;
-    if reference.digest().is_some() {
-        return Err(Error::InvalidParameter("cannot commit to digest reference".to_owned()));
-    }
-    Ok(Some(reference.or_latest()))
 }
 
 /// What an image keeps of a container's configuration. What a container does not know (the shell of later builds) is

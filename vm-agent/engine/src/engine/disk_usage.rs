@@ -1,6 +1,9 @@
 //! What takes room on the data disk.
 
-use super::Engine;
+use super::{
+    Engine,
+    list_images::{room, shared_sizes},
+};
 use crate::{
     Result,
     container::ListOptions,
@@ -28,38 +31,17 @@ impl Engine {
 
     /// A layer that several images have takes its room once.
     async fn images_usage(&self) -> Result<ImagesUsage> {
-        struct Layer {
-            size: u64,
-            images: usize,
-            used: bool,
-        }
         let images = self.inner.seams.images.list().await?;
         let used: HashSet<String> =
             self.inner.roster.all().iter().map(|container| container.definition.image_id.clone()).collect();
-        let mut layers: HashMap<String, Layer> = HashMap::new();
-        for image in &images {
-            let in_use = used.contains(&image.id.to_string());
-            for layer in &image.layers {
-                let seen = layers.entry(layer.chain_id.to_string());
-                let seen = seen.or_insert(Layer { size: layer.size, images: 0, used: false });
-                seen.images += 1;
-                seen.used |= in_use;
-            }
-        }
-        let shared = images.iter().map(|image| {
-            let with_others = image
-                .layers
-                .iter()
-                .filter(|layer| layers.get(&layer.chain_id.to_string()).is_some_and(|seen| seen.images > 1));
-            (image.id.to_string(), with_others.map(|layer| layer.size).sum::<u64>())
-        });
-        let shared: HashMap<String, u64> = shared.collect();
-        let usage =
-            |summary: ImageSummary| ImageUsage { shared: shared.get(&summary.id).copied().unwrap_or(0), summary };
+        let mut shared = shared_sizes(&images);
+        let layers = room(images.iter());
+        let kept = room(images.iter().filter(|image| used.contains(&image.id.to_string())));
+        let usage = |summary: ImageSummary| ImageUsage { shared: shared.remove(&summary.id).unwrap_or(0), summary };
         Ok(ImagesUsage {
             images: self.summaries(images.into_iter()).map(usage).collect(),
-            layers: layers.values().map(|layer| layer.size).sum(),
-            reclaimable: layers.values().filter(|layer| !layer.used).map(|layer| layer.size).sum(),
+            layers,
+            reclaimable: layers - kept,
         })
     }
 

@@ -5,11 +5,7 @@ use crate::{
     Error, Result, Timestamp,
     container::{Healthcheck, image_ports},
     event::EventKind,
-    filter,
-    image::{
-        ImageConfig, ImageDetails, ImageFilters, ImageRemoval, ImageSummary, LayerStep, Loaded, PullProgress,
-        RegistryAuth,
-    },
+    image::{ImageConfig, ImageDetails, ImageRemoval, LayerStep, PullProgress, RegistryAuth},
 };
 use berth_image::{
     Credentials, Image, ImageUse, LayerProgress, Platform, PullEvent, PullStatus, PushEvent, Reference, Removal,
@@ -19,7 +15,7 @@ use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
-use tokio::{io::AsyncRead, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 /// What a pull says, until it is done or failed. Dropping it ends the pull.
@@ -39,11 +35,7 @@ impl Engine {
         auth: Option<RegistryAuth>,
     ) -> Result<PullStream> {
         let reference = parse_reference(reference)?.or_latest();
-        let platform = platform
-            .filter(|platform| !platform.is_empty())
-            .map(str::parse::<Platform>)
-            .transpose()
-            .map_err(|e| Error::InvalidParameter(e.to_string()))?;
+        let platform = parse_platform(platform)?;
         let credentials = auth.and_then(credentials);
         let engine = self.clone();
         Ok(told(|news| async move {
@@ -100,61 +92,6 @@ impl Engine {
         Ok(self.inner.seams.images.log_in(server, &credentials).await?.unwrap_or_default())
     }
 
-    /// Reads images from an archive (docker's or OCI's, plain, gzip or zstd).
-    ///
-    /// # Errors
-    /// An archive that is none, or holds no image.
-    pub async fn load_images(&self, archive: impl AsyncRead + Send + Unpin + 'static) -> Result<Vec<Loaded>> {
-        let loaded = self.inner.seams.images.load(Box::new(archive)).await?;
-        Ok(loaded
-            .into_iter()
-            .map(|image| {
-                let id = image.id.to_string();
-                let reference = image.name.map(|name| name.familiar());
-                self.tell_image("load", &id, reference.as_deref().unwrap_or(&id));
-                Loaded { id, reference }
-            })
-            .collect())
-    }
-
-    /// The images that fit, newest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub async fn list_images(&self, filters: ImageFilters) -> Result<Vec<ImageSummary>> {
-        let images = self.inner.seams.images.list().await?;
-        let bound = async |names: &[String]| -> Result<Option<i64>> {
-            let Some(name) = names.first() else { return Ok(None) };
-            Ok(Some(created(&self.inner.seams.images.resolve(name).await?).map_or(0, |at| at.0)))
-        };
-        let (before, since) = (bound(&filters.before).await?, bound(&filters.since).await?);
-        let fitting = images.into_iter().filter(|image| {
-            let at = created(image).map_or(0, |at| at.0);
-            before.is_none_or(|before| at < before) && since.is_none_or(|since| at > since) && fits(image, &filters)
-        });
-        Ok(self.summaries(fitting).collect())
-    }
-
-    /// What a list shows of images.
-    pub(super) fn summaries(&self, images: impl Iterator<Item = Image>) -> impl Iterator<Item = ImageSummary> {
-        let mut containers: HashMap<String, usize> = HashMap::new();
-        for container in self.inner.roster.all() {
-            *containers.entry(container.definition.image_id.clone()).or_default() += 1;
-        }
-        images.map(move |image| {
-            let id = image.id.to_string();
-            ImageSummary {
-                repo_tags: image.tags.iter().map(Reference::familiar).collect(),
-                repo_digests: image.digests.iter().map(Reference::familiar).collect(),
-                created: created(&image),
-                size: image.size,
-                labels: image.config.config.labels.clone(),
-                containers: containers.get(&id).copied().unwrap_or(0),
-                id,
-            }
-        })
-    }
-
     /// Everything about one image, by reference, id or prefix of an id.
     ///
     /// # Errors
@@ -207,29 +144,33 @@ impl Engine {
     /// Conflict while a container uses it (a stopped one yields to force).
     pub async fn remove_image(&self, name: &str, force: bool) -> Result<Vec<ImageRemoval>> {
         let (engine, name) = (self.clone(), name.to_owned());
-        to_the_end(async move {
-            let users = engine.image_users();
-            let in_use = move |id: &berth_image::ImageId| users.get(&id.to_string()).cloned();
-            let removals = engine.inner.seams.images.remove(&name, force, &in_use).await?;
-            Ok(removals
-                .into_iter()
-                .map(|removal| match removal {
-                    Removal::Untagged(reference) => {
-                        engine.tell_image("untag", &reference.familiar(), &reference.familiar());
-                        ImageRemoval::Untagged(reference.familiar())
-                    }
-                    Removal::Deleted(id) => {
-                        engine.tell_image("delete", &id.to_string(), &id.to_string());
-                        ImageRemoval::Deleted(id.to_string())
-                    }
-                })
-                .collect())
-        })
-        .await
+        to_the_end(async move { engine.take_away(&name, force, engine.image_users()).await }).await
+    }
+
+    /// Removes what `users`, by image id, let go.
+    pub(super) async fn take_away(
+        &self,
+        name: &str,
+        force: bool,
+        users: HashMap<String, ImageUse>,
+    ) -> Result<Vec<ImageRemoval>> {
+        let in_use = move |id: &berth_image::ImageId| users.get(&id.to_string()).cloned();
+        let removals = self.inner.seams.images.remove(name, force, &in_use).await?;
+        let told = |removal| match removal {
+            Removal::Untagged(reference) => {
+                self.tell_image("untag", &reference.familiar(), &reference.familiar());
+                ImageRemoval::Untagged(reference.familiar())
+            }
+            Removal::Deleted(id) => {
+                self.tell_image("delete", &id.to_string(), &id.to_string());
+                ImageRemoval::Deleted(id.to_string())
+            }
+        };
+        Ok(removals.into_iter().map(told).collect())
     }
 
     /// By image id, a container that uses it; one that runs before one that does not.
-    fn image_users(&self) -> HashMap<String, ImageUse> {
+    pub(super) fn image_users(&self) -> HashMap<String, ImageUse> {
         let mut users: HashMap<String, ImageUse> = HashMap::new();
         for container in self.inner.roster.all() {
             let running = container.now().is_ok_and(|live| live.life.runs());
@@ -242,7 +183,7 @@ impl Engine {
         users
     }
 
-    fn tell_image(&self, action: &str, actor: &str, name: &str) {
+    pub(super) fn tell_image(&self, action: &str, actor: &str, name: &str) {
         let attributes = BTreeMap::from([("name".to_owned(), name.to_owned())]);
         self.tell_of(EventKind::Image, action, actor, attributes);
     }
@@ -254,6 +195,24 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
+}
+
+pub(super) fn parse_platform(text: Option<&str>) -> Result<Option<Platform>> {
+    let platform = text.filter(|text| !text.is_empty()).map(str::parse::<Platform>).transpose();
+    platform.map_err(|e| Error::InvalidParameter(e.to_string()))
+}
+
+/// What a new image is called: repository and tag as a request has them.
+pub(super) fn tagged(repository: Option<&str>, tag: Option<&str>) -> Result<Option<Reference>> {
+    let Some(repository) = repository.filter(|repository| !repository.is_empty()) else { return Ok(None) };
+    let reference = match tag.filter(|tag| !tag.is_empty()) {
+        Some(tag) => parse_reference(&format!("{repository}:{tag}"))?,
+        None => parse_reference(repository)?,
+    };
+    if reference.digest().is_some() {
+        return Err(Error::InvalidParameter("cannot import digest reference".to_owned()));
+    }
+    Ok(Some(reference.or_latest()))
 }
 
 fn parse_reference(text: &str) -> Result<Reference> {
@@ -273,7 +232,6 @@ fn credentials(auth: RegistryAuth) -> Option<Credentials> {
     }
 }
 
-/// The store's news in the engine's terms. The digest is kept until the end, which tells both.
 /// What `work` tells, which ends with the stream.
 pub(super) fn told<T, F>(work: impl FnOnce(mpsc::UnboundedSender<Result<T>>) -> F) -> BoxStream<'static, Result<T>>
 where
@@ -289,6 +247,7 @@ where
     stream.boxed()
 }
 
+/// The store's news in the engine's terms. The digest is kept until the end, which tells both.
 fn translate(event: PullEvent, digest: &Mutex<String>) -> Option<PullProgress> {
     let mut digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
     Some(match event {
@@ -325,51 +284,6 @@ fn translate(event: PullEvent, digest: &Mutex<String>) -> Option<PullProgress> {
     })
 }
 
-fn created(image: &Image) -> Option<Timestamp> {
+pub(super) fn created(image: &Image) -> Option<Timestamp> {
     image.config.created.as_deref().and_then(Timestamp::parse_rfc3339)
-}
-
-fn fits(image: &Image, filters: &ImageFilters) -> bool {
-    let named = |wanted: &String| {
-        image.tags.iter().any(|tag| {
-            let (repository, full) = (tag.familiar_repository(), tag.familiar());
-            matches(wanted, &repository) || matches(wanted, &full)
-        })
-    };
-    filters.dangling.is_none_or(|dangling| dangling == image.tags.is_empty())
-        && (filters.reference.is_empty() || filters.reference.iter().any(named))
-        && filters.label.iter().all(|label| filter::label_fits(label, &image.config.config.labels))
-}
-
-/// Shell patterns with `*` and `?`, neither of which stands for a slash.
-fn matches(pattern: &str, text: &str) -> bool {
-    match (pattern.as_bytes().first(), text.as_bytes().first()) {
-        (None, None) => true,
-        (Some(b'*'), _) => {
-            matches(&pattern[1..], text)
-                || text.chars().next().is_some_and(|c| c != '/' && matches(pattern, &text[c.len_utf8()..]))
-        }
-        (Some(b'?'), Some(c)) if *c != b'/' && c.is_ascii() => matches(&pattern[1..], &text[1..]),
-        (Some(p), Some(c)) if p == c && p.is_ascii() => matches(&pattern[1..], &text[1..]),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reference_patterns() {
-        for (pattern, text, fits) in [
-            ("nginx", "nginx", true),
-            ("ngin*", "nginx", true),
-            ("*", "a/b", false),
-            ("*/*:l*", "a/b:latest", true),
-            ("b?x:*", "box:1", true),
-            ("nginx", "nginx2", false),
-        ] {
-            assert_eq!(matches(pattern, text), fits, "{pattern} {text}");
-        }
-    }
 }

@@ -10,14 +10,17 @@ mod end;
 mod exec;
 mod files;
 mod health;
+mod image_archives;
 mod images;
 mod inspect;
 mod list;
+mod list_images;
 mod networks;
 mod observe;
 mod oom;
 mod pause;
 mod prune;
+mod prune_images;
 mod recover;
 mod remove;
 mod share;
@@ -33,6 +36,7 @@ mod wait;
 
 pub use check::CheckStream;
 pub use commit::CommitOptions;
+pub use image_archives::{ImportOptions, LoadStream};
 pub use images::{PullStream, PushStream};
 pub use wait::ContainerWait;
 

@@ -3,8 +3,9 @@
 use crate::seam::{Images, InUse, Snapshotter};
 use async_trait::async_trait;
 use berth_image::{
-    CheckProgress, Checked, Commit, Credentials, Digest, Ids, Image, ImageConfig, ImageError, ImageId, Loaded,
-    Platform, Progress, PullEvent, PullStatus, PushEvent, PushProgress, Reference, Removal, Snapshot,
+    CheckProgress, Checked, Commit, Credentials, Digest, History, Ids, Image, ImageConfig, ImageError, ImageId, Import,
+    LoadEvent, LoadProgress, Platform, Progress, PullEvent, PullStatus, PushEvent, PushProgress, Reference, Removal,
+    Saved, Snapshot,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +34,24 @@ impl FakeImages {
     pub fn offer(&self, name: &str, change: impl FnOnce(&mut ImageConfig)) {
         let image = image(name, change);
         self.registry.lock().unwrap().insert(image.tags[0].to_string(), image);
+    }
+
+    fn make(&self, mut config: ImageConfig, history: History, name: Option<Reference>) -> Result<Image, ImageError> {
+        config.history.push(history);
+        let json = serde_json::to_vec(&config).map_err(|e| ImageError::Internal(e.to_string()))?;
+        let image = Image {
+            id: Digest::of(&json),
+            manifest: None,
+            tags: name.into_iter().collect(),
+            digests: vec![],
+            config: Arc::new(config),
+            config_json: json.into(),
+            layers: vec![],
+            size: 1000,
+            stored_at: 1_800_000_000,
+        };
+        self.store(image.clone());
+        Ok(image)
     }
 
     fn store(&self, image: Image) {
@@ -112,7 +131,12 @@ impl Images for FakeImages {
     }
 
     /// The archive is the image's name.
-    async fn load(&self, mut archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError> {
+    async fn load(
+        &self,
+        mut archive: Box<dyn AsyncRead + Send + Unpin>,
+        _platform: Option<&Platform>,
+        progress: LoadProgress,
+    ) -> Result<(), ImageError> {
         let mut name = String::new();
         let read = archive.read_to_string(&mut name).await;
         if read.is_err() || name.parse::<Reference>().is_err() {
@@ -120,7 +144,24 @@ impl Images for FakeImages {
         }
         let image = image(&name, |_| {});
         self.store(image.clone());
-        Ok(vec![Loaded { id: image.id, name: image.tags.first().cloned() }])
+        progress(LoadEvent::Loaded { id: image.id, name: image.tags.first().cloned() });
+        Ok(())
+    }
+
+    /// The archive is the images' names, a line each.
+    async fn save(&self, names: &[String], _platform: Option<&Platform>) -> Result<Saved, ImageError> {
+        let mut images = Vec::new();
+        let mut text = String::new();
+        for name in names {
+            let image = self.resolve(name).await?;
+            text += &format!("{}\n", image.tags[0].familiar());
+            images.push(image.id);
+        }
+        let write = Box::new(move |out: &mut dyn std::io::Write| {
+            let written = out.write_all(text.as_bytes());
+            written.map_err(|source| ImageError::Io { doing: "write", path: "the archive".into(), source })
+        });
+        Ok(Saved { images, write })
     }
 
     async fn resolve(&self, name: &str) -> Result<Image, ImageError> {
@@ -163,22 +204,18 @@ impl Images for FakeImages {
     }
 
     async fn commit(&self, commit: Commit) -> Result<Image, ImageError> {
-        let Commit { mut config, history, name, .. } = commit;
-        config.history.push(history);
-        let json = serde_json::to_vec(&config).map_err(|e| ImageError::Internal(e.to_string()))?;
-        let image = Image {
-            id: Digest::of(&json),
-            manifest: None,
-            tags: name.into_iter().collect(),
-            digests: vec![],
-            config: Arc::new(config),
-            config_json: json.into(),
-            layers: vec![],
-            size: 1000,
-            stored_at: 1_800_000_000,
-        };
-        self.store(image.clone());
-        Ok(image)
+        self.make(commit.config, commit.history, commit.name)
+    }
+
+    async fn import(
+        &self,
+        mut archive: Box<dyn AsyncRead + Send + Unpin>,
+        import: Import,
+    ) -> Result<Image, ImageError> {
+        let mut files = Vec::new();
+        let read = archive.read_to_end(&mut files).await;
+        read.map_err(|source| ImageError::Io { doing: "receive", path: "the archive".into(), source })?;
+        self.make(import.config, import.history, import.name)
     }
 
     async fn check(&self, progress: CheckProgress) -> Result<Checked, ImageError> {

@@ -1,7 +1,6 @@
 //! An archive that is written by a thread and read as a stream.
 
 use crate::{Error, Result};
-use berth_image::PackError;
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::BoxStream};
 use std::io::{self, Write};
@@ -17,16 +16,16 @@ const PIECE: usize = 128 << 10;
 const AHEAD: usize = 4;
 
 /// Runs `write` on a thread of its own and gives what it writes. It ends when the reader has gone.
-pub(crate) fn outgoing(write: impl FnOnce(&mut Pieces) -> Result<(), PackError> + Send + 'static) -> ArchiveStream {
+pub(crate) fn outgoing<E: std::fmt::Display>(
+    write: impl FnOnce(&mut Pieces) -> Result<(), E> + Send + 'static,
+) -> ArchiveStream {
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::task::spawn_blocking(move || {
         let mut pieces = Pieces { sender, piece: BytesMut::new() };
-        let written = write(&mut pieces).and_then(|()| Ok(pieces.flush()?));
-        match written {
-            Ok(()) => {}
-            // The reader has gone: nobody is there to be told.
-            Err(PackError::Write(_)) => {}
-            Err(e) => drop(pieces.sender.blocking_send(Err(Error::Internal(format!("could not archive {e}"))))),
+        let written = write(&mut pieces).map_err(|e| Error::Internal(format!("could not archive {e}")));
+        if let Err(e) = written.and_then(|()| pieces.flush().map_err(|e| Error::Internal(e.to_string()))) {
+            // When the reader has gone, nobody is there to be told.
+            drop(pieces.sender.blocking_send(Err(e)));
         }
     });
     ReceiverStream::new(receiver).boxed()

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use berth_image::{
-    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Loaded, Platform,
-    Progress, PushProgress, Reference, Removal,
+    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Import,
+    LoadProgress, Platform, Progress, PushProgress, Reference, Removal, Saved,
 };
 use tokio::io::AsyncRead;
 
@@ -46,7 +46,24 @@ pub trait Images: Send + Sync {
     ///
     /// # Errors
     /// The store's.
-    async fn load(&self, archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError>;
+    async fn load(
+        &self,
+        archive: Box<dyn AsyncRead + Send + Unpin>,
+        platform: Option<&Platform>,
+        progress: LoadProgress,
+    ) -> Result<(), ImageError>;
+
+    /// Makes an image of an archive of files; it is durable when this returns.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn import(&self, archive: Box<dyn AsyncRead + Send + Unpin>, import: Import) -> Result<Image, ImageError>;
+
+    /// Prepares to write an archive.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn save(&self, names: &[String], platform: Option<&Platform>) -> Result<Saved, ImageError>;
 
     /// The image a name, id or prefix of an id means.
     ///
@@ -116,8 +133,21 @@ impl Images for ImageStore {
         Self::log_in(self, server, credentials).await
     }
 
-    async fn load(&self, archive: Box<dyn AsyncRead + Send + Unpin>) -> Result<Vec<Loaded>, ImageError> {
-        Self::load(self, archive).await
+    async fn load(
+        &self,
+        archive: Box<dyn AsyncRead + Send + Unpin>,
+        platform: Option<&Platform>,
+        progress: LoadProgress,
+    ) -> Result<(), ImageError> {
+        Self::load(self, archive, platform, progress).await
+    }
+
+    async fn import(&self, archive: Box<dyn AsyncRead + Send + Unpin>, import: Import) -> Result<Image, ImageError> {
+        Self::import(self, archive, import).await
+    }
+
+    async fn save(&self, names: &[String], platform: Option<&Platform>) -> Result<Saved, ImageError> {
+        Self::save(self, names, platform).await
     }
 
     async fn resolve(&self, name: &str) -> Result<Image, ImageError> {

@@ -103,8 +103,9 @@ impl Ground {
     /// An engine that has the image `busybox`.
     pub(crate) async fn engine_with_busybox(&self) -> Engine {
         let engine = self.engine().await;
-        let loaded = engine.load_images(std::io::Cursor::new(archive())).await.unwrap();
-        assert_eq!(loaded[0].reference.as_deref(), Some("busybox:latest"));
+        let loaded = engine.load_images(std::io::Cursor::new(archive()), None).await.unwrap();
+        let loaded: Vec<_> = loaded.map(|event| event.unwrap().to_string()).collect().await;
+        assert_eq!(loaded.last().unwrap(), "Loaded image: busybox:latest");
         engine
     }
 

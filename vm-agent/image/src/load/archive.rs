@@ -18,6 +18,9 @@ const ENTRIES_MAX: usize = 10_000;
 /// Links that lead to a file; old archives link equal layers to each other.
 const LINKS_MAX: usize = 8;
 
+/// Bytes of a file that are read between two reports of it.
+const TELL_EVERY: u64 = 512 << 10;
+
 /// An archive of images, on disk and uncompressed.
 pub(super) struct Archive {
     path: PathBuf,
@@ -27,6 +30,37 @@ pub(super) struct Archive {
 enum Place {
     File { offset: u64, size: u64 },
     Link(Vec<u8>),
+}
+
+/// A file's bytes.
+pub(super) struct Content {
+    file: std::io::Take<File>,
+    size: u64,
+    read: u64,
+    tell: Option<Tell>,
+}
+
+/// Told how many bytes were read, and of how many.
+type Tell = Box<dyn Fn(u64, u64) + Send>;
+
+impl Content {
+    /// Tells `tell` now and then how far it is, and at its end.
+    pub(super) fn told(self, tell: impl Fn(u64, u64) + Send + 'static) -> BufReader<Self> {
+        BufReader::with_capacity(128 << 10, Self { tell: Some(Box::new(tell)), ..self })
+    }
+}
+
+impl Read for Content {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.file.read(out)?;
+        let before = self.read;
+        self.read += got as u64;
+        let often = before / TELL_EVERY != self.read / TELL_EVERY;
+        if let Some(tell) = self.tell.as_ref().filter(|_| got > 0 && (often || self.read == self.size)) {
+            tell(self.read, self.size);
+        }
+        Ok(got)
+    }
 }
 
 impl Archive {
@@ -63,11 +97,11 @@ impl Archive {
     }
 
     /// A file's bytes as a stream.
-    pub(super) fn read(&self, name: &str) -> Result<BufReader<std::io::Take<File>>> {
+    pub(super) fn read(&self, name: &str) -> Result<Content> {
         let (offset, size) = self.find(name)?;
         let mut file = File::open(&self.path).at("open", &self.path)?;
         file.seek(SeekFrom::Start(offset)).at("read", &self.path)?;
-        Ok(BufReader::with_capacity(128 << 10, file.take(size)))
+        Ok(Content { file: file.take(size), size, read: 0, tell: None })
     }
 
     /// A small file's bytes.
@@ -77,7 +111,7 @@ impl Archive {
             return Err(ImageError::Malformed(format!("{name} in the archive has {size} bytes, more than {max}")));
         }
         let mut bytes = Vec::new();
-        self.read(name)?.read_to_end(&mut bytes).at("read", &self.path)?;
+        self.read(name)?.file.read_to_end(&mut bytes).at("read", &self.path)?;
         Ok(bytes)
     }
 

@@ -5,23 +5,27 @@ mod docker;
 mod oci;
 
 use crate::{
-    Digest, ImageConfig, ImageError, Loaded, Reference, Result,
+    Digest, ImageConfig, ImageError, LoadEvent, LoadProgress, Platform, Reference, Result,
     assemble::{Assembly, Open, Source, blocking, plans},
-    error::IoContext as _,
     manifest,
     pull::now,
+    spool,
     store::{NewImage, Store},
     turns::Turns,
-    unpack::compression::{self, Kind},
 };
 use archive::Archive;
-use std::{
-    fs::File,
-    io::{BufReader, Seek as _},
-    path::{Path, PathBuf},
-    sync::Arc,
-};
-use tokio::io::{AsyncRead, AsyncWriteExt as _};
+pub(crate) use oci::{NAME, REF_NAME};
+use std::sync::Arc;
+use tokio::io::AsyncRead;
+
+/// What is loaded, and how.
+pub(crate) struct Load {
+    pub(crate) store: Arc<Store>,
+    pub(crate) turns: Arc<Turns>,
+    /// The only platform to load; without it the native one of what is offered for several.
+    pub(crate) platform: Option<Platform>,
+    pub(crate) progress: LoadProgress,
+}
 
 /// One image found in an archive.
 struct Found {
@@ -29,7 +33,6 @@ struct Found {
     config: ImageConfig,
     /// The manifest, where the archive has one with digests.
     manifest: Option<Vec<u8>>,
-    /// Digest of what the names stand for: the manifest, or the index around it.
     names: Vec<Reference>,
     layers: Vec<FoundLayer>,
 }
@@ -41,97 +44,103 @@ struct FoundLayer {
     blob: Option<(Digest, u64)>,
 }
 
-/// Reads the whole of `input` and stores its images.
-pub(crate) async fn load(
-    store: Arc<Store>,
-    turns: Arc<Turns>,
-    mut input: impl AsyncRead + Unpin,
-) -> Result<Vec<Loaded>> {
-    let scratch = Arc::new(store.layout.scratch()?);
-    let path = scratch.path().join("archive");
-    spool(&mut input, &path).await?;
-    let (archive, found) = {
-        let scratch = scratch.clone();
-        blocking(move || {
-            let archive = Arc::new(Archive::open(&decompressed(&path, scratch.path())?)?);
-            let found = if archive.has("manifest.json") {
-                docker::images(&archive)?
-            } else if archive.has("index.json") {
-                oci::images(&archive)?
-            } else {
-                return Err(ImageError::Malformed(
-                    "the archive is neither a docker archive nor an OCI layout: it has no manifest.json and no index.json; make it with docker save"
-                        .into(),
-                ));
-            };
+impl Load {
+    /// Reads the whole of `input` and stores its images.
+    pub(crate) async fn run(self, input: impl AsyncRead + Unpin) -> Result<()> {
+        let scratch = self.store.layout.scratch()?;
+        let path = scratch.path().join("archive");
+        spool::plain(input, &path, |file| file).await?;
+        let platform = self.platform.clone();
+        let (archive, found) = blocking(move || {
+            let archive = Arc::new(Archive::open(&path)?);
+            let found = images(&archive, platform.as_ref())?;
             Ok((archive, found))
         })
-        .await?
-    };
-    let mut loaded = Vec::new();
-    for found in found {
-        match image(&store, &turns, &archive, found).await {
-            Ok(more) => loaded.extend(more),
-            Err(error) => {
+        .await?;
+        for found in found {
+            if let Err(error) = self.image(&archive, found).await {
+                let store = self.store.clone();
                 blocking(move || store.collect()).await?;
                 return Err(error);
             }
         }
+        drop(scratch);
+        Ok(())
     }
-    Ok(loaded)
+
+    async fn image(&self, archive: &Arc<Archive>, found: Found) -> Result<()> {
+        let blobs: Vec<_> = found.layers.iter().map(|layer| layer.blob).collect();
+        let plans = plans("the archive's image", &found.config, &blobs)?;
+        let assembly = Assembly {
+            store: self.store.clone(),
+            turns: self.turns.clone(),
+            open: self.opener(archive, &found),
+            report: Arc::new(|_, _| {}),
+        };
+        let top = plans.last().map(|plan| plan.chain_id);
+        let names = found.names.clone();
+        let commit = move |store: &Store| {
+            let mut replaced = Vec::new();
+            for name in &found.names {
+                replaced.push(store.named(name)?);
+            }
+            let manifests = found.manifest.iter().map(Vec::as_slice).collect();
+            let image = NewImage { config: &found.config_json, manifests, top, names: found.names, now: now() };
+            Ok((store.commit_image(&image)?.0, replaced))
+        };
+        let (id, replaced) = assembly.run(plans, commit).await?;
+        for (name, old) in names.iter().zip(replaced) {
+            if let Some(old) = old.filter(|old| *old != id) {
+                (self.progress)(LoadEvent::Renamed { name: name.clone(), old });
+            }
+        }
+        if names.is_empty() {
+            (self.progress)(LoadEvent::Loaded { id, name: None });
+        }
+        for name in names {
+            (self.progress)(LoadEvent::Loaded { id, name: Some(name) });
+        }
+        Ok(())
+    }
+
+    /// Opens layers, and tells how much of them has been read.
+    fn opener(&self, archive: &Arc<Archive>, found: &Found) -> Open {
+        let ids: Vec<String> = found.config.rootfs.diff_ids.iter().map(Digest::short).collect();
+        let (archive, layers, progress) = (archive.clone(), found.layers.clone(), self.progress.clone());
+        Arc::new(move |at| {
+            let (archive, path) = (archive.clone(), layers[at].path.clone());
+            let (progress, id) = (progress.clone(), ids[at].clone());
+            Box::pin(blocking(move || {
+                let tell = move |current, total| progress(LoadEvent::Layer { id: id.clone(), current, total });
+                Ok(Source { reader: Box::new(archive.read(&path)?.told(tell)), feeder: None })
+            }))
+        })
+    }
 }
 
-async fn image(store: &Arc<Store>, turns: &Arc<Turns>, archive: &Arc<Archive>, found: Found) -> Result<Vec<Loaded>> {
-    let blobs: Vec<_> = found.layers.iter().map(|layer| layer.blob).collect();
-    let plans = plans("the archive's image", &found.config, &blobs)?;
-    let assembly = Assembly {
-        store: store.clone(),
-        turns: turns.clone(),
-        open: opener(archive.clone(), found.layers.clone()),
-        report: Arc::new(|_, _| {}),
+/// What the archive has. A layout says more than docker's own file beside it: the manifests, and so their digests.
+fn images(archive: &Archive, platform: Option<&Platform>) -> Result<Vec<Found>> {
+    let found = if archive.has("index.json") && (archive.has("oci-layout") || !archive.has("manifest.json")) {
+        oci::images(archive, platform)?
+    } else if archive.has("manifest.json") {
+        docker::images(archive)?
+    } else if archive.has("repositories") {
+        return Err(ImageError::Unsupported(
+            "the archive was made by docker before 1.10: load it there and save it with a newer one".into(),
+        ));
+    } else {
+        return Err(ImageError::Malformed(
+            "the archive is neither a docker archive nor an OCI layout: it has no manifest.json and no index.json; make it with docker save"
+                .into(),
+        ));
     };
-    let top = plans.last().map(|plan| plan.chain_id);
-    let names = found.names.clone();
-    let commit = move |store: &Store| {
-        let manifests = found.manifest.iter().map(Vec::as_slice).collect();
-        let image = NewImage { config: &found.config_json, manifests, top, names: found.names, now: now() };
-        Ok(store.commit_image(&image)?.0)
-    };
-    let id = assembly.run(plans, commit).await?;
-    if names.is_empty() {
-        return Ok(vec![Loaded { id, name: None }]);
+    if let Some(platform) = platform {
+        for image in &found {
+            let name = image.names.first().map_or_else(|| "the archive".to_owned(), Reference::familiar);
+            image.config.must_suit(platform, &name)?;
+        }
     }
-    Ok(names.into_iter().map(|name| Loaded { id, name: Some(name) }).collect())
-}
-
-fn opener(archive: Arc<Archive>, layers: Vec<FoundLayer>) -> Open {
-    Arc::new(move |at| {
-        let (archive, path) = (archive.clone(), layers[at].path.clone());
-        Box::pin(blocking(move || Ok(Source { reader: Box::new(archive.read(&path)?), feeder: None })))
-    })
-}
-
-async fn spool(input: &mut (impl AsyncRead + Unpin), path: &Path) -> Result<()> {
-    let mut file = tokio::fs::File::create_new(path).await.at("create", path)?;
-    tokio::io::copy(input, &mut file).await.at("receive the archive into", path)?;
-    file.flush().await.at("write", path)
-}
-
-/// The plain archive: `path` itself, or its decompressed copy in `dir`.
-fn decompressed(path: &Path, dir: &Path) -> Result<PathBuf> {
-    let open = || File::open(path).at("open", path);
-    let mut file = open()?;
-    if compression::kind(&mut file).at("read", path)? == Kind::Plain {
-        return Ok(path.to_owned());
-    }
-    file.rewind().at("read", path)?;
-    let plain = dir.join("plain");
-    let mut out = File::create_new(&plain).at("create", &plain)?;
-    let mut reader = compression::plain(BufReader::with_capacity(128 << 10, file))
-        .map_err(|e| ImageError::Malformed(format!("the archive: {e}")))?;
-    std::io::copy(&mut reader, &mut out).at("decompress the archive into", &plain)?;
-    std::fs::remove_file(path).at("delete", path)?;
-    Ok(plain)
+    Ok(found)
 }
 
 /// Reads an image's configuration, whose digest is its id.

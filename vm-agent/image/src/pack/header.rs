@@ -105,12 +105,12 @@ fn set_name(header: &mut tar::Header, name: &[u8], field: std::ops::Range<usize>
 }
 
 /// Zeros up to the next block after so many bytes.
-pub(super) fn pad(out: &mut impl Write, len: u64) -> io::Result<()> {
+pub(crate) fn pad(out: &mut (impl Write + ?Sized), len: u64) -> io::Result<()> {
     let over = usize::try_from(len % BLOCK as u64).unwrap_or(0);
     if over > 0 { out.write_all(&[0; BLOCK][over..]) } else { Ok(()) }
 }
 
 /// The mark at an archive's end.
-pub(super) fn end(out: &mut impl Write) -> io::Result<()> {
+pub(crate) fn end(out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     out.write_all(&[0; 2 * BLOCK])
 }

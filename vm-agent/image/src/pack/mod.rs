@@ -10,6 +10,7 @@ use crate::{
     rooted::{pin_at, reopen},
 };
 use header::EntryHeader;
+pub(crate) use header::{end, pad};
 use rustix::{
     fs::{
         AtFlags, Dir, FileType, Mode, OFlags, Stat, StatxFlags, fgetxattr, flistxattr, fstat, openat, readlinkat, statx,
@@ -91,7 +92,7 @@ pub fn pack(top: &OwnedFd, how: &Packing<'_>, out: &mut impl Write) -> Result<u6
         pack.directory(&dir, &stat, &prefix)?;
     }
     pack.below(&dir, &prefix, b"", mount, 0)?;
-    header::end(pack.out)?;
+    end(pack.out)?;
     Ok(pack.entries)
 }
 
@@ -103,7 +104,7 @@ pub fn pack_one(pinned: OwnedFd, name: &CStr, how: &Packing<'_>, out: &mut impl 
     let mut pack = Pack { out, how, links: HashMap::new(), piece: vec![0; PIECE], entries: 0 };
     let entry = name.to_bytes().to_vec();
     pack.node(pinned, name, entry.clone(), entry, 0, DEEPEST)?;
-    header::end(pack.out)?;
+    end(pack.out)?;
     Ok(())
 }
 
@@ -259,7 +260,7 @@ impl<W: Write> Pack<'_, W> {
             self.out.write_all(&self.piece[..got])?;
             left -= got as u64;
         }
-        header::pad(self.out, size)?;
+        pad(self.out, size)?;
         Ok(())
     }
 

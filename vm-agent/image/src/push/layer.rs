@@ -5,6 +5,7 @@ use crate::{
     assemble::blocking,
     digest::Hashed,
     error::IoContext as _,
+    manifest::LayerBlob,
     registry::{Begun, RESUMES, Rest, Session, back_off},
     store::{Scratch, Store},
     unpack::compression::{self, Kind},
@@ -39,24 +40,16 @@ pub(super) struct Upload {
     pub(super) progress: PushProgress,
 }
 
-/// A blob that is at the registry.
-#[derive(Clone, Debug)]
-pub(super) struct Uploaded {
-    pub(super) digest: Digest,
-    pub(super) size: u64,
-    pub(super) is_zstd: bool,
-}
-
 /// A blob's file as it is sent.
 struct Prepared {
     path: PathBuf,
-    blob: Uploaded,
+    blob: LayerBlob,
     /// What a compressed copy lies in.
     _scratch: Option<Scratch>,
 }
 
 impl Upload {
-    pub(super) async fn run(self) -> Result<Uploaded> {
+    pub(super) async fn run(self) -> Result<LayerBlob> {
         let (store, layer) = (self.store.clone(), self.layer.clone());
         let prepared = blocking(move || prepare(&store, &layer)).await?;
         let blob = &prepared.blob;
@@ -112,7 +105,7 @@ pub(super) async fn send_bytes(session: &Session, digest: &Digest, bytes: &Arc<[
         return Ok(());
     }
     let Begun::At(location) = session.begin(None).await? else { return Ok(()) };
-    let blob = Uploaded { digest: *digest, size: bytes.len() as u64, is_zstd: false };
+    let blob = LayerBlob { digest: *digest, size: bytes.len() as u64, compression: Kind::Plain };
     send(session, location, &blob, &AtomicU64::new(0), &|from| {
         let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..));
         Body::from(Bytes::copy_from_slice(rest.unwrap_or_default()))
@@ -124,7 +117,7 @@ pub(super) async fn send_bytes(session: &Session, digest: &Digest, bytes: &Arc<[
 async fn send(
     session: &Session,
     mut location: reqwest::Url,
-    blob: &Uploaded,
+    blob: &LayerBlob,
     gone: &AtomicU64,
     body: &(dyn Fn(u64) -> Body + Send + Sync),
 ) -> Result<()> {
@@ -180,7 +173,7 @@ fn prepare(store: &Store, layer: &Layer) -> Result<Prepared> {
     let kind = compression::kind(&mut file).at("read", &path)?;
     if kind != Kind::Plain {
         let size = file.metadata().at("read", &path)?.len();
-        let blob = Uploaded { digest: layer.blob, size, is_zstd: kind == Kind::Zstd };
+        let blob = LayerBlob { digest: layer.blob, size, compression: kind };
         return Ok(Prepared { path, blob, _scratch: None });
     }
     file.seek(SeekFrom::Start(0)).at("read", &path)?;
@@ -190,7 +183,7 @@ fn prepare(store: &Store, layer: &Layer) -> Result<Prepared> {
     Ok(Prepared { path: compressed, blob, _scratch: Some(scratch) })
 }
 
-fn compress(plain: File, from: &Path, to: &Path) -> Result<Uploaded> {
+fn compress(plain: File, from: &Path, to: &Path) -> Result<LayerBlob> {
     let out = Hashed::new(BufWriter::new(File::create(to).at("create", to)?));
     // No name and no time, so that the same layer always becomes the same blob.
     let mut gzip = flate2::write::GzEncoder::new(out, flate2::Compression::default());
@@ -205,5 +198,5 @@ fn compress(plain: File, from: &Path, to: &Path) -> Result<Uploaded> {
         plain.consume(length);
     }
     let (digest, size) = gzip.finish().and_then(Hashed::finish).at("write", to)?;
-    Ok(Uploaded { digest, size, is_zstd: false })
+    Ok(LayerBlob { digest, size, compression: Kind::Gzip })
 }

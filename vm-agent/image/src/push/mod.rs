@@ -1,16 +1,16 @@
 //! From the store to a registry.
 
 mod layer;
-mod manifest;
 
 use crate::{
     Credentials, Digest, Image, ImageError, PushEvent, PushProgress, Reference, Result, UploadProgress,
     assemble::{Lease, blocking},
+    manifest::{self, Family, LayerBlob},
     pull::now,
     registry::{Access, Client, Session},
     store::Store,
 };
-use layer::{Upload, Uploaded};
+use layer::Upload;
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -102,14 +102,14 @@ impl Push {
                 Ok::<_, ImageError>((at, upload.run().await?))
             });
         }
-        let mut layers: Vec<Option<Uploaded>> = image.layers.iter().map(|_| None).collect();
+        let mut layers: Vec<Option<LayerBlob>> = image.layers.iter().map(|_| None).collect();
         while let Some(ended) = tasks.join_next().await {
             let (at, uploaded) = ended.map_err(|e| ImageError::Internal(format!("pushing a layer: {e}")))??;
             layers[at] = Some(uploaded);
         }
-        let layers: Vec<Uploaded> = layers.into_iter().flatten().collect();
+        let layers: Vec<LayerBlob> = layers.into_iter().flatten().collect();
         let (store, wanted) = (self.store.clone(), image.clone());
-        let manifest = blocking(move || manifest::of(&store, &wanted, &layers)).await?;
+        let manifest = blocking(move || manifest::of(&store, &wanted, &layers, Family::Docker)).await?;
         layer::send_bytes(session, &image.id, &image.config_json).await?;
         session.put_manifest(&tag, &manifest.media_type, &manifest.bytes).await?;
         let (digest, size) = (Digest::of(&manifest.bytes), manifest.bytes.len() as u64);

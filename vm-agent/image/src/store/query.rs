@@ -258,8 +258,9 @@ impl State {
         let Some(top) = top else { return Ok(vec![]) };
         let mut query = self.db.prepare_cached(CHAIN)?;
         let rows = query.query_map([top], |row| {
-            let layer = Layer { chain_id: row.get(0)?, diff_id: row.get(1)?, blob: row.get(2)?, size: row.get(3)? };
-            Ok(LayerRow { layer, tree: row.get(4)?, describes_root: row.get(5)?, has_files: row.get(6)? })
+            let (blob, size, tree) = (row.get(2)?, row.get(3)?, row.get(4)?);
+            let layer = Layer { chain_id: row.get(0)?, diff_id: row.get(1)?, blob, size, tree };
+            Ok(LayerRow { layer, tree, describes_root: row.get(5)?, has_files: row.get(6)? })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -91,7 +91,8 @@ impl<R: BufRead> Entries<R> {
     pub(crate) fn next(&mut self) -> Result<Option<Entry>, UnpackError> {
         let mut extension = Extension::default();
         loop {
-            self.skip(self.data + self.padding)?;
+            self.skip(self.data)?;
+            self.skip_padding()?;
             (self.data, self.padding) = (0, 0);
             let Some(header) = self.header()? else { return Ok(None) };
             let kind = header.entry_type().as_byte();
@@ -181,6 +182,14 @@ impl<R: BufRead> Entries<R> {
         match field(&header, CHECKSUM) {
             Ok(checksum) if checksum == sum => Ok(Some(header)),
             _ => Err(malformed("a header whose checksum is wrong: it is no tar archive")),
+        }
+    }
+
+    /// The last padding may be missing, as it is in umoci's layers; Go takes them so too.
+    fn skip_padding(&mut self) -> Result<(), UnpackError> {
+        match self.skip(self.padding) {
+            Err(UnpackError::Truncated) => Ok(()),
+            skipped => skipped,
         }
     }
 

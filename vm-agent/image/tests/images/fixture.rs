@@ -80,10 +80,18 @@ impl FixtureImage {
     }
 
     pub(crate) fn of(layers: Vec<FixtureLayer>, architecture: &str, media_type: &'static str) -> Self {
+        Self::made(layers, architecture, media_type, &["/bin/hello"])
+    }
+
+    pub(crate) fn with_command(layers: Vec<FixtureLayer>, command: &[&str]) -> Self {
+        Self::made(layers, "amd64", OCI, command)
+    }
+
+    fn made(layers: Vec<FixtureLayer>, architecture: &str, media_type: &'static str, command: &[&str]) -> Self {
         let diff_ids: Vec<String> = layers.iter().map(|layer| Digest::of(&layer.plain).to_string()).collect();
         let config = json!({
             "created": "2026-01-02T03:04:05Z", "architecture": architecture, "os": "linux",
-            "config": {"Cmd": ["/bin/hello"], "Env": ["A=b"], "ExposedPorts": {"80/tcp": {}}},
+            "config": {"Cmd": command, "Env": ["A=b"], "ExposedPorts": {"80/tcp": {}}},
             "rootfs": {"type": "layers", "diff_ids": diff_ids},
         });
         let config = Blob::new(config.to_string().into_bytes());

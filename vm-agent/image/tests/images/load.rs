@@ -2,9 +2,12 @@ use crate::{
     fixture::{FixtureImage, OCI_INDEX, files, index, tar},
     registry::{TestStore, store},
 };
-use berth_image::{Digest, ErrorKind};
+use berth_image::{Digest, ErrorKind, LoadEvent, Platform};
 use serde_json::json;
-use std::io::Write as _;
+use std::{
+    io::Write as _,
+    sync::{Arc, Mutex},
+};
 
 fn image() -> FixtureImage {
     FixtureImage::new(vec![files(&[("a", b"a")]), files(&[("b", b"b")])])
@@ -44,7 +47,27 @@ fn oci_layout(image: &FixtureImage, annotations: &serde_json::Value, wrap: bool)
 }
 
 async fn load(test: &TestStore, archive: &[u8]) -> Result<Vec<String>, berth_image::ImageError> {
-    Ok(test.store.load(archive).await?.iter().map(ToString::to_string).collect())
+    load_for(test, archive, None).await
+}
+
+/// What was said of images; layers are told too, each to its end.
+pub(crate) async fn load_for(
+    test: &TestStore,
+    archive: &[u8],
+    platform: Option<&str>,
+) -> Result<Vec<String>, berth_image::ImageError> {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let progress = {
+        let said = said.clone();
+        Arc::new(move |event: LoadEvent| match event {
+            LoadEvent::Layer { current, total, .. } => assert!(current > 0 && current <= total),
+            event => said.lock().unwrap().push(event.to_string()),
+        })
+    };
+    let platform: Option<Platform> = platform.map(|platform| platform.parse().unwrap());
+    test.store.load(archive, platform.as_ref(), progress).await?;
+    let said = said.lock().unwrap().clone();
+    Ok(said)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 mod concurrent;
 mod damage;
 mod fixture;
+mod foreign;
 mod gate;
 mod killed;
 mod load;
@@ -15,5 +16,6 @@ mod pull;
 mod push;
 mod registry;
 mod remove;
+mod save;
 mod secure;
 mod snapshot;

@@ -1,5 +1,6 @@
 use crate::{
     fixture::{Compression, DOCKER, FixtureImage, files, layer, noise, tar},
+    load::load_for,
     registry::{Registry, TestStore, quiet, store},
 };
 use berth_image::{Digest, ErrorKind, ImageError, PushEvent, PushProgress, Reference};
@@ -80,7 +81,7 @@ async fn a_loaded_image_is_compressed_on_its_way_and_zstd_stays_what_it_is() {
     ]);
     for (name, image) in [("plain", &plain), ("zstd", &zstd)] {
         let archive = crate::load::docker_archive(image, &[&registry.name(name).familiar()]);
-        test.store.load(&archive[..]).await.unwrap();
+        load_for(&test, &archive, None).await.unwrap();
         let name = registry.name(name).or_latest();
         push(&test, &name).await.unwrap();
         let other = store().await;

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     ErrorKind,
     container::RemoveOptions,
-    image::{ImageFilters, ImageRemoval, PullProgress},
+    image::{ImageFilters, ImageRemoval, LoadEvent, PullProgress},
 };
 use futures_util::StreamExt;
 
@@ -42,17 +42,22 @@ async fn images_are_listed_tagged_and_loaded() {
     let case = Case::new().await;
     case.create("web", |_| {}).await;
     case.engine.tag_image("busybox", "mine/box:1").await.unwrap();
-    let all = case.engine.list_images(ImageFilters::default()).await.unwrap();
+    let all = case.engine.list_images(ImageFilters::default(), false).await.unwrap();
     assert_eq!(
         (all[0].repo_tags.as_slice(), all[0].containers),
         (&["busybox:latest".to_owned(), "mine/box:1".to_owned()][..], 1)
     );
-    let loaded = case.engine.load_images(&b"app:2"[..]).await.unwrap();
-    assert_eq!(loaded[0].reference.as_deref(), Some("app:2"));
+    let loaded: Vec<_> = case.engine.load_images(&b"app:2"[..], None).await.unwrap().collect().await;
+    let [Ok(LoadEvent::Loaded { name: Some(name), .. })] = loaded.as_slice() else { panic!("{loaded:?}") };
+    assert_eq!(name.familiar(), "app:2");
     let only = ImageFilters { reference: vec!["*/box".into()], ..ImageFilters::default() };
-    assert_eq!(case.engine.list_images(only).await.unwrap().len(), 1);
+    assert_eq!(case.engine.list_images(only, false).await.unwrap().len(), 1);
     assert_eq!(case.engine.inspect_image("app:2").await.unwrap().os, "linux");
-    assert!(case.engine.load_images(&b"\0"[..]).await.is_err());
+    let refused: Vec<_> = case.engine.load_images(&b"\0"[..], None).await.unwrap().collect().await;
+    assert!(matches!(refused.as_slice(), [Err(_)]));
+    let saved: Vec<_> = case.engine.save_images(&["app:2".into()], None).await.unwrap().collect().await;
+    assert_eq!(saved[0].as_ref().unwrap(), "app:2\n");
+    assert!(case.engine.save_images(&["app:2".into(), "nope".into()], None).await.is_err());
     let info = case.engine.info().await.unwrap();
     assert_eq!((info.containers, info.stopped, info.images), (1, 1, 2));
     assert!(info.memory > 0 && info.cpus > 0 && !info.kernel_version.is_empty());
