@@ -73,6 +73,7 @@ fn a_container_has_what_was_asked_for_and_no_more() {
     another_containers_namespaces_are_joined(&both);
     filters_are_the_users_own_or_none(&both);
     a_privileged_container_is_kept_from_nothing(&both);
+    mounts_go_as_far_as_they_are_shared(&both);
     what_makes_no_sense_is_refused(&both);
     nobody_answers_a_container_beside_its_network(&both, &both.registry.image("python3:latest"));
 }
@@ -257,6 +258,58 @@ fn a_privileged_container_is_kept_from_nothing(both: &Both) {
         has(text, &["vda", "kmsg", "0", "free", "1"]);
         assert!(text.contains("sysfs /sys sysfs rw,"), "{text}");
     });
+}
+
+/// What a container mounts is seen by the machine and by other containers where both sides asked for it, and whatever
+/// else is done with containers leaves the machine's mounts as they were.
+fn mounts_go_as_far_as_they_are_shared(both: &Both) {
+    let look = ["run", "-d", "--name", "looker", "--pid", "host", "--privileged", &both.image, "sleep", "3600"];
+    both.home.docker(&look).ok();
+    let machine = || both.home.docker(&["exec", "looker", "cat", "/proc/1/mountinfo"]).ok().to_owned();
+    let before = machine();
+    for place in ["/", "/data", "/sys/fs/cgroup", "/dev/shm"] {
+        let is = |line: &&str| line.split(' ').nth(4) == Some(place) && line.contains(" shared:");
+        assert!(before.lines().any(|line| is(&line)), "{place} is shared: {before}");
+    }
+    let script =
+        "grep -E 'shared:|master:' /proc/self/mountinfo; mount -t tmpfs inner /tmp && umount /tmp && echo mounted";
+    for options in ["--init --read-only --tmpfs /t -v left:/v -v /dev/null:/null", "--device /dev/kmsg"] {
+        both.run(&format!("--cap-add SYS_ADMIN {options}"), script, |text| assert_eq!(text, "mounted", "{options}"));
+    }
+    // Docker's client does not know the word.
+    let own_users = ["run", "--rm", "--userns", "auto", "--cap-add", "SYS_ADMIN", &both.image, "sh", "-c", script];
+    assert_eq!(both.home.berth(&own_users).ok(), "mounted");
+    let clients: [&dyn Fn(&[&str]) -> Ran; 2] = [&|words| both.home.docker(words), &|words| both.home.berth(words)];
+    for client in clients {
+        client(&["create", "--name", "still", "-v", "left:/v", &both.image]).ok();
+        client(&["cp", "still:/etc/passwd", both.home.path().to_str().expect("UTF-8")]).ok();
+        client(&["rm", "-v", "still"]).ok();
+        for (name, options) in [
+            ("mounter", &["--cap-add", "SYS_ADMIN", "-v", "/dev/shm:/v:rshared"][..]),
+            ("peer", &["--mount", "type=bind,source=/dev/shm,target=/v,bind-propagation=rshared"]),
+            ("follower", &["-v", "/dev/shm:/v:rslave", "--cap-add", "SYS_ADMIN"]),
+            ("loner", &["-v", "/dev/shm:/v"]),
+        ] {
+            client(&[&["run", "-d", "--name", name], options, &[&both.image, "sleep", "3600"]].concat()).ok();
+        }
+        let exec = |name: &str, script: &str| client(&["exec", name, "sh", "-c", script]).ok().to_owned();
+        let seen = || {
+            let count = "grep -c ' /v/place tmpfs' /proc/mounts; true";
+            ["mounter", "peer", "follower", "loner"].map(|name| exec(name, count)).join(" ")
+        };
+        exec("mounter", "mkdir /v/place && mount -t tmpfs inner /v/place");
+        assert_eq!(seen(), "1 1 1 0");
+        assert_eq!(machine().lines().count(), before.lines().count() + 4 * 2 + 1, "four containers and the mount");
+        exec("mounter", "umount /v/place");
+        exec("follower", "mount -t tmpfs inner /v/place");
+        assert_eq!(seen(), "0 0 1 0");
+        exec("mounter", "rmdir /v/place");
+        client(&["rm", "-f", "mounter", "peer", "follower", "loner"]).ok();
+    }
+    both.refuse("-v /sys:/sys:rshared", 125, "shared with the host, which would get it too");
+    assert_eq!(machine(), before, "the machine's mounts are as they were");
+    both.home.docker(&["rm", "-f", "looker"]).ok();
+    both.home.docker(&["volume", "rm", "left"]).ok();
 }
 
 fn what_makes_no_sense_is_refused(both: &Both) {

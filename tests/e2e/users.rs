@@ -30,6 +30,7 @@ fn root_in_a_container_is_nobody_on_the_machine() {
     it_sees_its_own_ids_and_the_machine_does_not(&home, &image);
     everything_that_is_done_to_a_container_works(&home, &image);
     what_is_shared_is_shared_with_its_users(&home, &image);
+    limits_above_the_engines_own_are_given(&home, &image);
     refusals_are_dockers(&home, &image);
 }
 
@@ -131,6 +132,18 @@ fn what_is_shared_is_shared_with_its_users(home: &Home, image: &str) {
         assert_eq!(ran.ok(), "/dev/mqueue\n/sys/fs/cgroup");
     }
     home.berth(&["rm", "-f", "donor"]).ok();
+}
+
+fn limits_above_the_engines_own_are_given(home: &Home, image: &str) {
+    let script = "ulimit -Sl; ulimit -Hl; ulimit -Hn";
+    let options = ["--ulimit", "memlock=1073741824:2147483648", "--ulimit", "nofile=1048576"];
+    for ran in each(home, &options, image, script) {
+        assert_eq!(ran.ok(), "1048576\n2097152\n1048576");
+    }
+    for ran in each(home, &["--ulimit", "nofile=2147483647"], image, script) {
+        let said = "limit RLIMIT_NOFILE: 2147483647 is more than may be given here";
+        assert!(ran.stderr.contains(said) && ran.code != Some(0), "{ran}");
+    }
 }
 
 fn refusals_are_dockers(home: &Home, image: &str) {

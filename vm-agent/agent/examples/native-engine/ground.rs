@@ -26,6 +26,8 @@ impl Ground {
     pub(crate) fn make(dir: &Path) -> anyhow::Result<Self> {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).context("no new namespaces: this needs root")?;
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>)?;
+        // As in the guest: what a container mounts must not reach even a shared mount.
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SHARED, None::<&str>)?;
         if !Command::new("ip").args(["link", "set", "lo", "up"]).status()?.success() {
             bail!("ip could not bring the loopback interface up");
         }

@@ -6,40 +6,35 @@ use std::path::Path;
 /// Refuses a source that is not there, and a propagation that the mount it lies on does not have: docker's sentences
 /// (moby `volume/mounts/validate.go`, `daemon/oci_linux.go`).
 pub(crate) fn check(source: &str, propagation: &str) -> Result<()> {
-    if !Path::new(source).exists() {
+    let Ok(resolved) = std::fs::canonicalize(source) else {
         return Err(Error::InvalidParameter(format!(
             "invalid mount config for type \"bind\": bind source path does not exist: {source}"
         )));
-    }
-    let mounts = std::fs::read_to_string("/proc/self/mountinfo")
+    };
+    let mounts = std::fs::read_to_string("/proc/thread-self/mountinfo")
         .map_err(|e| Error::Internal(format!("could not read the machine's mounts: {e}")))?;
-    shared_enough(source, propagation, &mounts)
+    shared_enough(source, &resolved, propagation, &mounts)
 }
 
-fn shared_enough(source: &str, propagation: &str, mounts: &str) -> Result<()> {
-    let wanted: &[&str] = match propagation.trim_start_matches('r') {
-        "shared" => &["shared:"],
-        "slave" => &["shared:", "master:"],
+/// `resolved` is `source` without links.
+fn shared_enough(source: &str, resolved: &Path, propagation: &str, mounts: &str) -> Result<()> {
+    let (wanted, what): (&[&str], _) = match propagation {
+        "shared" | "rshared" => (&["shared:"], "a shared"),
+        "slave" | "rslave" => (&["shared:", "master:"], "a shared or slave"),
         _ => return Ok(()),
     };
     // mountinfo(5): the mount point is the fifth field, the optional ones are the seventh up to a dash.
     let mount = mounts
         .lines()
         .map(|line| line.split(' ').collect::<Vec<_>>())
-        .filter(|fields| fields.get(4).is_some_and(|point| Path::new(source).starts_with(point)))
+        .filter(|fields| fields.get(4).is_some_and(|point| resolved.starts_with(point)))
         .max_by_key(|fields| fields[4].len());
-    let optional = mount.iter().flatten().skip(6).take_while(|field| **field != "-");
-    let has_it = optional.into_iter().any(|field| wanted.iter().any(|kind| field.starts_with(kind)));
-    if has_it && wanted.len() > 1 {
+    let mut optional = mount.iter().flatten().skip(6).take_while(|field| **field != "-");
+    if optional.any(|field| wanted.iter().any(|kind| field.starts_with(kind))) {
         return Ok(());
     }
     let point = mount.as_ref().and_then(|fields| fields.get(4)).copied().unwrap_or("/");
-    let what = if wanted.len() > 1 { "a shared or slave" } else { "a shared" };
-    Err(Error::InvalidParameter(if has_it {
-        format!("path {source}: a container's mounts cannot be shared back to the machine; use rslave")
-    } else {
-        format!("path {source} is mounted on {point} but it is not {what} mount")
-    }))
+    Err(Error::InvalidParameter(format!("path {source} is mounted on {point} but it is not {what} mount")))
 }
 
 #[cfg(test)]
@@ -53,18 +48,29 @@ mod tests {
 
     #[test]
     fn a_mount_propagates_as_far_as_it_is_shared() {
-        let said = |source: &str, kind: &str| shared_enough(source, kind, MOUNTS).unwrap_err().to_string();
-        shared_enough("/proc/sys", "rprivate", MOUNTS).unwrap();
-        shared_enough("/sys", "rslave", MOUNTS).unwrap();
-        shared_enough("/sys/fs/cgroup/x", "slave", MOUNTS).unwrap();
+        let look = |source: &str, kind: &str| shared_enough(source, Path::new(source), kind, MOUNTS);
+        let said = |source: &str, kind: &str| look(source, kind).unwrap_err().to_string();
+        look("/proc/sys", "rprivate").unwrap();
+        look("/sys", "rslave").unwrap();
+        look("/sys/class", "rshared").unwrap();
+        look("/sys/fs/cgroup/x", "slave").unwrap();
         assert_eq!(
             said("/proc/sys", "rslave"),
             "path /proc/sys is mounted on /proc but it is not a shared or slave mount"
         );
         assert_eq!(said("/dev", "rshared"), "path /dev is mounted on / but it is not a shared mount");
-        assert!(said("/sys", "shared").contains("use rslave"));
+        assert_eq!(
+            said("/sys/fs/cgroup/x", "shared"),
+            "path /sys/fs/cgroup/x is mounted on /sys/fs/cgroup but it is not a shared mount"
+        );
         assert!(
             check("/proc/nope", "").unwrap_err().to_string().ends_with("bind source path does not exist: /proc/nope")
         );
+    }
+
+    #[test]
+    fn the_mount_is_the_one_that_a_link_leads_to() {
+        let refused = shared_enough("/sys/link", Path::new("/proc/1"), "rshared", MOUNTS).unwrap_err().to_string();
+        assert_eq!(refused, "path /sys/link is mounted on /proc but it is not a shared mount");
     }
 }

@@ -33,7 +33,7 @@ pub(super) fn of(definition: &Definition, at: &Circumstances<'_>, writable_cgrou
         .collect();
     if has_init(host) {
         all.push(
-            json!({ "destination": INIT, "type": "bind", "source": text(at.runtime)?, "options": ["bind", "ro"] }),
+            json!({ "destination": INIT, "type": "bind", "source": text(at.runtime)?, "options": ["bind", "rprivate", "ro"] }),
         );
     }
     for (destination, source) in at.etc.targets() {

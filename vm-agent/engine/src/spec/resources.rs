@@ -13,8 +13,6 @@ use serde_json::{Map, Value, json};
 const LEAST_MEMORY: u64 = 6 << 20;
 /// The period that `--cpus` is expressed in, microseconds.
 const CPU_PERIOD: u64 = 100_000;
-/// Open files of a process, soft and hard: what servers expect of a container machine.
-const OPEN_FILES: u64 = 1 << 20;
 /// The limits setrlimit(2) knows.
 const LIMITS: &[&str] = &[
     "as",
@@ -176,7 +174,7 @@ pub(crate) fn check(asked: &Resources, cpus: usize) -> Result<()> {
     block_io::check(asked)
 }
 
-/// The process's limits: those asked for, and the number of open files.
+/// The process's limits that are asked for; the others are the engine's own.
 pub(super) fn rlimits(asked: &[Ulimit]) -> Result<Vec<Value>> {
     let mut all = Vec::new();
     for limit in asked {
@@ -192,9 +190,6 @@ pub(super) fn rlimits(asked: &[Ulimit]) -> Result<Vec<Value>> {
             )));
         }
         all.push(json!({ "type": format!("RLIMIT_{}", limit.name.to_uppercase()), "soft": value(limit.soft), "hard": value(limit.hard) }));
-    }
-    if !asked.iter().any(|limit| limit.name == "nofile") {
-        all.push(json!({ "type": "RLIMIT_NOFILE", "soft": OPEN_FILES, "hard": OPEN_FILES }));
     }
     Ok(all)
 }

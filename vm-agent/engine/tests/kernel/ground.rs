@@ -42,6 +42,8 @@ pub(crate) fn on_own_ground<F: Future<Output = ()>>(case: impl FnOnce(Ground) ->
     thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
         mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
+        // As in the guest: what a container mounts must not reach even a shared mount.
+        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SHARED, None::<&str>).unwrap();
         assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
         // On a disk: an overlay's writable part cannot be on every temporary filesystem.
         let dir = tempfile::Builder::new().prefix("bt").tempdir_in("/var/tmp").unwrap();

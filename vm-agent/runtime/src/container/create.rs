@@ -24,7 +24,10 @@ use crate::{
     cgroup::Cgroup,
     clock,
     failure::{Context, Failure},
-    init::{Granted, HostProc, Init, Namespaces, ParentEnd, Report, Sources, Streams, give_streams, pair, root_of},
+    init::{
+        Granted, HostProc, Init, Namespaces, ParentEnd, Report, Sources, Streams, give_streams, pair, raise_limits,
+        root_of,
+    },
     kernel::process::send_signal,
     seccomp,
 };
@@ -147,6 +150,7 @@ fn finish(
     if let Some(score) = bundle.process()?.oom_score_adj() {
         set_oom_score(proc, pid, score)?;
     }
+    raise_limits(bundle.process()?.rlimits().as_deref().unwrap_or_default(), pid)?;
     channel.go()?;
     let mut terminal = None;
     loop {

@@ -23,7 +23,7 @@ use crate::{
     bundle::{Bundle, check_process},
     cgroup::Cgroup,
     failure::{Context, Failure},
-    init::{Granted, HostProc, Joiner, ParentEnd, Report, Streams, WayBack, differing, pair},
+    init::{Granted, HostProc, Joiner, ParentEnd, Report, Streams, WayBack, differing, pair, raise_limits},
     kernel::{
         clone::{Cloned, Of, clone},
         process::send_signal,
@@ -156,6 +156,7 @@ fn finish(process: &Process, proc: &HostProc, channel: &ParentEnd, pid: Pid) -> 
     if let Some(score) = process.oom_score_adj() {
         set_oom_score(proc, pid, score)?;
     }
+    raise_limits(process.rlimits().as_deref().unwrap_or_default(), pid)?;
     channel.go()?;
     let mut terminal = None;
     loop {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Attributes, Reach, attach, clone_tree, set_attributes},
+    kernel::mount::{Attributes, Reach, clone_tree, set_attributes},
 };
 
 /// The devices every container has (OCI runtime specification, "Default Devices"): path, major, minor.
@@ -151,8 +151,9 @@ impl Node {
         if !self.is(&source)? {
             return Err(Failure::other("the host's file is another device"));
         }
-        set_attributes(&source, Attributes::setting(NOSUID | NOEXEC), Reach::Mount).context("set attributes")?;
-        attach(&source, root.make_file(&self.path).context("prepare the destination")?).context("attach")
+        let own = Attributes { propagation: libc::MS_PRIVATE, ..Attributes::setting(NOSUID | NOEXEC) };
+        set_attributes(&source, own, Reach::Mount).context("set attributes")?;
+        root.attach(&source, root.make_file(&self.path).context("prepare the destination")?)
     }
 
     fn is(&self, file: &OwnedFd) -> Result<bool, Failure> {

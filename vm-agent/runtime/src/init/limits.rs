@@ -3,25 +3,45 @@
 use nix::{
     errno::Errno,
     sys::resource::{Resource, getrlimit, setrlimit},
+    unistd::Pid,
 };
 use oci_spec::runtime::{PosixRlimit, PosixRlimitType};
 
-use crate::failure::{Context, Failure};
+use crate::{
+    failure::{Context, Failure},
+    kernel::process::set_limits_of,
+};
 
-/// Sets `limits` for this process and what it executes. Without `CAP_SYS_RESOURCE` a hard limit cannot be raised: the
-/// inherited one is kept then.
+/// Raises the hard limits of the child `pid` to those of `limits`: in a user namespace of its own it could not.
+///
+/// # Errors
+/// A hard limit above the inherited one where this process lacks `CAP_SYS_RESOURCE`, and one above what the kernel has
+/// (`fs.nr_open`).
+pub(crate) fn raise(limits: &[PosixRlimit], pid: Pid) -> Result<(), Failure> {
+    for limit in limits {
+        let (kind, hard, resource) = (limit.typ(), limit.hard(), resource(limit.typ()));
+        let (soft, inherited) = getrlimit(resource).context(format_args!("limit {kind}"))?;
+        if hard <= inherited {
+            continue;
+        }
+        match set_limits_of(pid, resource, soft, hard) {
+            Err(Errno::EPERM) => {
+                let most = format!("limit {kind}: {hard} is more than may be given here; ask for {inherited} or less");
+                return Err(Failure::other(most));
+            }
+            result => result.context(format_args!("limit {kind}"))?,
+        }
+    }
+    Ok(())
+}
+
+/// Sets `limits` for this process and what it executes; its hard limits are high enough.
 ///
 /// # Errors
 /// A soft limit above its hard one.
 pub(super) fn apply(limits: &[PosixRlimit]) -> Result<(), Failure> {
     for limit in limits {
-        let (soft, hard, resource) = (limit.soft(), limit.hard(), resource(limit.typ()));
-        let result = match setrlimit(resource, soft, hard) {
-            Err(Errno::EPERM) => getrlimit(resource)
-                .and_then(|(_, inherited)| setrlimit(resource, soft.min(inherited), inherited.min(hard))),
-            result => result,
-        };
-        result.context(format_args!("limit {}", limit.typ()))?;
+        setrlimit(resource(limit.typ()), limit.soft(), limit.hard()).context(format_args!("limit {}", limit.typ()))?;
     }
     Ok(())
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Attributes, FsContext, READ_ONLY, Reach, attach, clone_tree, set_attributes},
+    kernel::mount::{Attributes, FsContext, READ_ONLY, Reach, clone_tree, set_attributes},
 };
 
 /// Hides `paths`: a file behind `null` (the host's null device), a directory behind an empty read-only one.
@@ -28,28 +28,39 @@ use crate::{
 /// # Errors
 /// A path that leads through a link below `/proc` or `/sys`, and a mask that is not in place afterwards.
 pub(super) fn mask(root: &RootDir, paths: &[String], null: &OwnedFd) -> Result<(), Failure> {
-    let mut empty = None;
+    // The first directory's mask and the first file's serve all others.
+    let (mut directory, mut file) = (None, None);
     for path in paths {
-        mask_one(root, path, null, &mut empty).context(format_args!("mask {path}"))?;
+        mask_one(root, path, null, &mut directory, &mut file).context(format_args!("mask {path}"))?;
     }
     Ok(())
 }
 
-fn mask_one(root: &RootDir, path: &str, null: &OwnedFd, empty: &mut Option<OwnedFd>) -> Result<(), Failure> {
+fn mask_one(
+    root: &RootDir,
+    path: &str,
+    null: &OwnedFd,
+    directory: &mut Option<OwnedFd>,
+    file: &mut Option<OwnedFd>,
+) -> Result<(), Failure> {
     let Some(target) = locate(root, path)? else { return Ok(()) };
-    if file_type(&target)? == SFlag::S_IFDIR {
-        // One empty file system serves all masked directories.
-        let mask = match empty {
-            Some(empty) => clone_tree(&*empty, Path::new(""), Reach::Mount).context("copy the empty directory")?,
-            None => empty_directory().context("create an empty directory")?,
-        };
-        attach(&mask, target).context("attach")?;
-        empty.get_or_insert(mask);
-    } else {
-        let mask = clone_tree(null, Path::new(""), Reach::Mount).context("copy the null device")?;
-        attach(mask, target).context("attach")?;
-    }
+    let is_directory = file_type(&target)? == SFlag::S_IFDIR;
+    let first = if is_directory { directory } else { file };
+    let mask = match first {
+        Some(first) => clone_tree(&*first, Path::new(""), Reach::Mount).context("copy a mask")?,
+        None if is_directory => empty_directory().context("create an empty directory")?,
+        None => null_of_its_own(null).context("copy the null device")?,
+    };
+    root.attach(&mask, target)?;
+    first.get_or_insert(mask);
     verify(root, path)
+}
+
+/// The null device with nothing of the host's mounts.
+fn null_of_its_own(null: &OwnedFd) -> nix::Result<OwnedFd> {
+    let copy = clone_tree(null, Path::new(""), Reach::Mount)?;
+    set_attributes(&copy, Attributes::propagating(libc::MS_PRIVATE), Reach::Mount)?;
+    Ok(copy)
 }
 
 fn empty_directory() -> nix::Result<OwnedFd> {
@@ -86,7 +97,7 @@ fn protect_one(root: &RootDir, path: &str) -> Result<(), Failure> {
     let Some(target) = locate(root, path)? else { return Ok(()) };
     let tree = clone_tree(&target, Path::new(""), Reach::Tree).context("copy")?;
     set_attributes(&tree, Attributes::setting(READ_ONLY), Reach::Tree).context("set read-only")?;
-    attach(tree, target).context("attach")
+    root.attach(tree, target)
 }
 
 /// The place of `path`, or `None` when there is nothing.

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Attributes, FsContext, Reach, attach, set_attributes},
+    kernel::mount::{Attributes, FsContext, Reach, set_attributes},
 };
 
 /// Makes the mounts of a bundle below `root` from their `sources`, in order.
@@ -62,7 +62,7 @@ fn bind(root: &RootDir, tree: &OwnedFd, destination: &Path, options: &Options) -
     set_attributes(tree, options.attributes, Reach::Mount).context("set attributes")?;
     let is_directory = file_type(tree)? == SFlag::S_IFDIR;
     let target = if is_directory { root.make_directory(destination) } else { root.make_file(destination) };
-    attach(tree, target.context("prepare the destination")?).context("attach")
+    root.attach(tree, target.context("prepare the destination")?)
 }
 
 fn file_system(root: &RootDir, mount: &Mount, destination: &Path, options: &Options) -> Result<OwnedFd, Failure> {
@@ -80,7 +80,7 @@ fn file_system(root: &RootDir, mount: &Mount, destination: &Path, options: &Opti
     let context = context.context(format_args!("open file system type {kind}"))?;
     configure(&context, mount, kind, options, existed.as_ref())?;
     let mounted = context.mount(options.attributes.set).context(format_args!("create {kind}"))?;
-    attach(&mounted, target).context("attach")?;
+    root.attach(&mounted, target)?;
     Ok(mounted)
 }
 

@@ -12,6 +12,12 @@ use nix::{
     sys::stat::{Mode, SFlag, mkdirat, mknodat},
 };
 
+use super::peers;
+use crate::{
+    failure::{Context, Failure},
+    kernel::mount,
+};
+
 /// A rename beside us can make openat2 give up with `EAGAIN` (openat2(2)); runc's count of tries.
 const TRIES: usize = 32;
 /// As many links as the kernel follows (`MAXSYMLINKS`, `linux/namei.h`).
@@ -19,12 +25,34 @@ const MAX_LINKS: usize = 40;
 
 /// The root directory of a container, seen from outside of it.
 #[derive(Debug)]
-pub(crate) struct RootDir(OwnedFd);
+pub(crate) struct RootDir {
+    directory: OwnedFd,
+    /// Some of its mounts are the host's too.
+    shares: bool,
+}
 
 impl RootDir {
     /// Takes `root` as the root directory.
     pub(crate) fn new(root: OwnedFd) -> Self {
-        Self(root)
+        Self { directory: root, shares: false }
+    }
+
+    /// The same root, in which some mounts may be the host's too.
+    pub(crate) fn sharing(self, shares: bool) -> Self {
+        Self { shares, ..self }
+    }
+
+    /// Attaches the detached `mount` on `target`, a place in this root.
+    ///
+    /// # Errors
+    /// A place where it would appear on the host as well.
+    pub(crate) fn attach(&self, mount: impl AsFd, target: impl AsFd) -> Result<(), Failure> {
+        if self.shares && peers::has(&target)? {
+            return Err(Failure::other(
+                "its place is in a mount that is shared with the host, which would get it too; bind that one as rslave, or elsewhere",
+            ));
+        }
+        mount::attach(mount, target).context("attach")
     }
 
     /// Opens `path` below the root. Links are followed inside the root only, and never through `/proc/*/fd` and the like.
@@ -43,7 +71,7 @@ impl RootDir {
             .resolve(ResolveFlag::RESOLVE_IN_ROOT | ResolveFlag::RESOLVE_NO_MAGICLINKS | extra);
         let mut result = Err(Errno::EAGAIN);
         for _ in 0..TRIES {
-            result = openat2(&self.0, path, how);
+            result = openat2(&self.directory, path, how);
             if !matches!(result, Err(Errno::EAGAIN)) {
                 break;
             }
@@ -103,7 +131,7 @@ impl RootDir {
 
 impl AsFd for RootDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.directory.as_fd()
     }
 }
 

@@ -71,8 +71,9 @@ impl Init<'_> {
         reset_signals().context("reset signals")?;
         self.channel.wait()?;
         let sources = self.sources.take().ok_or_else(|| Failure::other("the bundle's sources were not opened"))?;
+        let shares = sources.are_shared(self.namespaces);
         // As who made it: the container's root need not be able to walk to where its files are.
-        let root = rootfs::enter(&self.bundle.rootfs, sources.root)?;
+        let root = rootfs::enter(&self.bundle.rootfs, sources.root)?.sharing(shares);
         if self.namespaces.separates(CloneFlags::CLONE_NEWUSER) {
             let (uid, gid) = (Uid::from_raw(0), Gid::from_raw(0));
             setresgid(gid, gid, gid).context("become the container's root group")?;

@@ -48,6 +48,12 @@ impl Sources {
         }
         Ok(Self { root: open_root(&bundle.rootfs)?, mounts })
     }
+
+    /// Whether a mount of the container may be one of the host's too.
+    pub(super) fn are_shared(&self, namespaces: &Namespaces) -> bool {
+        let any = self.mounts.iter().any(|source| source.tree.is_some() && source.options.is_shared());
+        any && !namespaces.separates(CloneFlags::CLONE_NEWUSER)
+    }
 }
 
 fn open_root(rootfs: &Path) -> Result<OwnedFd, Failure> {
@@ -90,8 +96,8 @@ fn open(mount: &Mount, bundle: &Path, mapper: &mut Mapper<'_>) -> Result<Source,
         }
         result => result.context(format_args!("open {}", source.display()))?,
     };
-    if !options.is_shared() {
-        // What the container mounts there stays in it.
+    if !options.is_shared() || mapper.namespaces.separates(CloneFlags::CLONE_NEWUSER) {
+        // What the container mounts there stays in it; so does what the root of a user namespace mounts, as with runc.
         let slave = Attributes::propagating(libc::MS_SLAVE);
         set_attributes(&tree, slave, Reach::Tree).context("detach from the host's mounts")?;
     }

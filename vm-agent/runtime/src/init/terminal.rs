@@ -11,7 +11,7 @@ use oci_spec::runtime::Box as ConsoleSize;
 use super::{devices::is_on_devpts, rooted::RootDir};
 use crate::{
     failure::{Context, Failure},
-    kernel::mount::{Reach, attach, clone_tree},
+    kernel::mount::{Reach, clone_tree},
 };
 
 /// Both ends of a pseudo-terminal.
@@ -51,8 +51,8 @@ impl Terminal {
     /// When there is no place for it.
     pub(super) fn show_as_console(&self, root: &RootDir) -> Result<(), Failure> {
         let console = clone_tree(&self.peer, Path::new(""), Reach::Mount).context("copy the terminal")?;
-        attach(console, root.make_file(Path::new("/dev/console")).context("create /dev/console")?)
-            .context("attach /dev/console")
+        root.attach(console, root.make_file(Path::new("/dev/console")).context("create /dev/console")?)
+            .context("/dev/console")
     }
 }
 

@@ -10,7 +10,10 @@ use std::{
 use libc::{c_int, c_uint};
 use nix::{
     errno::Errno,
-    sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+    sys::{
+        resource::Resource,
+        signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction},
+    },
     unistd::{ForkResult, Pid},
 };
 
@@ -128,6 +131,13 @@ pub(crate) fn wait_for_signal(signals: &SigSet) -> nix::Result<c_int> {
 pub(crate) fn signal_process(child: Pid, signal: c_int) -> nix::Result<()> {
     // SAFETY: integers only.
     Errno::result(unsafe { libc::kill(child.as_raw(), signal) }).map(drop)
+}
+
+/// Sets the soft and the hard limit of another process.
+pub(crate) fn set_limits_of(pid: Pid, resource: Resource, soft: u64, hard: u64) -> nix::Result<()> {
+    let limits = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: `limits` lives across the call, and the old ones are not asked for.
+    Errno::result(unsafe { libc::prlimit64(pid.as_raw(), resource as _, &raw const limits, ptr::null_mut()) }).map(drop)
 }
 
 /// Ends this process at once, without the exit handlers it shares with its parent's memory image.

@@ -1,8 +1,8 @@
 //! Mounts of a bundle.
 
-use std::fs;
+use std::{fs, process::Command};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::fixture::Fixture;
 
@@ -106,4 +106,65 @@ fn a_shared_volume_shows_later_mounts_of_the_host_only_when_asked() {
     };
     assert_eq!(run("rslave"), "mark\n");
     assert_eq!(run("rprivate"), "");
+}
+
+#[test]
+fn what_a_container_mounts_reaches_a_shared_mount_of_the_host_only_when_asked() {
+    let reached = |options: &[&str], change: fn(&mut Value)| {
+        let fixture = Fixture::new("mount -t tmpfs inner /v/x && echo mounted > /v/said || echo refused > /v/said")
+            .with(|spec| {
+                spec["linux"].as_object_mut().unwrap().remove("seccomp");
+                for set in ["bounding", "effective", "permitted"] {
+                    spec["process"]["capabilities"][set].as_array_mut().unwrap().push(json!("CAP_SYS_ADMIN"));
+                }
+                change(spec);
+            })
+            .mount(json!({ "destination": "/v", "type": "bind", "source": "shared", "options": options }));
+        fixture.write_config();
+        fs::create_dir(fixture.path().join("shared")).unwrap();
+        let script = r#"set -e; cd "$1"; mount --make-rshared /; mount -t tmpfs outer shared; mkdir -m 777 shared/x
+            chmod 777 shared; chown 100000:100000 rootfs rootfs/*; cp /proc/self/mountinfo before; "$0" --root state create --bundle . "$2" < /dev/null
+            "$0" --root state start "$2"; i=0; while [ ! -s shared/said ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done
+            cp /proc/self/mountinfo after; cat shared/said; "$0" --root state delete --force "$2"; diff before after"#;
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script, env!("CARGO_BIN_EXE_berth-runtime")]);
+        let output = command.arg(fixture.path()).arg(&fixture.id).output().unwrap();
+        let (said, complaint) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(said.starts_with("mounted\n"), "{said}{complaint}");
+        said.lines().filter(|line| line.starts_with('>')).map(str::to_owned).collect::<Vec<_>>()
+    };
+    for option in ["rprivate", "rslave", "rw"] {
+        assert_eq!(reached(&["rbind", option], |_| {}), [""; 0], "{option}");
+    }
+    let shared = reached(&["rbind", "rshared"], |_| {});
+    assert!(
+        shared.len() == 1 && shared[0].contains("/shared/x ") && shared[0].contains(" - tmpfs inner "),
+        "{shared:?}"
+    );
+    let of_its_own = |spec: &mut Value| {
+        let maps = json!([{ "containerID": 0, "hostID": 100_000, "size": 65_536 }]);
+        spec["linux"]["namespaces"].as_array_mut().unwrap().push(json!({ "type": "user" }));
+        (spec["linux"]["uidMappings"], spec["linux"]["gidMappings"]) = (maps.clone(), maps);
+    };
+    assert_eq!(reached(&["rbind", "rshared"], of_its_own), [""; 0], "the root of a user namespace mounts for itself");
+}
+
+#[test]
+fn the_runtime_mounts_nothing_inside_what_is_shared_with_the_host() {
+    let volume = tempfile::tempdir().unwrap();
+    fs::create_dir(volume.path().join("x")).unwrap();
+    let source = volume.path().to_str().unwrap();
+    let fixture = || {
+        Fixture::new("true")
+            .prepared_by(&format!("mount --bind {source} {source} && mount --make-shared {source}"))
+            .mount(json!({ "destination": "/v", "type": "bind", "source": source, "options": ["rbind", "rshared"] }))
+    };
+    let why = "its place is in a mount that is shared with the host, which would get it too; bind that one as rslave, \
+        or elsewhere";
+    let nested = fixture().mount(json!({ "destination": "/v/x", "type": "tmpfs" }));
+    assert_eq!(nested.refused()["message"], format!("mount /v/x: {why}"));
+    let masked = fixture().with(|spec| spec["linux"]["maskedPaths"].as_array_mut().unwrap().push(json!("/v/x")));
+    assert_eq!(masked.refused()["message"], format!("mask /v/x: {why}"));
+    let beside = fixture().mount(json!({ "destination": "/w", "type": "tmpfs" }));
+    assert_eq!(beside.run().code, 0);
 }

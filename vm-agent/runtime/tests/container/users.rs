@@ -150,6 +150,25 @@ fn a_user_namespace_is_joined_with_the_network_that_it_owns() {
 }
 
 #[test]
+fn a_hard_limit_above_the_inherited_one_is_given_or_refused() {
+    // What is inherited is lowered for the runtime alone; only who may raise limits can give more then.
+    let mightiest = caps::has_cap(None, caps::CapSet::Effective, caps::Capability::CAP_SYS_RESOURCE).unwrap();
+    let fixture = mapped("ulimit -Sn; ulimit -Hn").prepared_by("ulimit -n 500").with(|spec| {
+        spec["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 600, "hard": 700 }]);
+    });
+    if mightiest {
+        assert_eq!(fixture.run().stdout, "600\n700\n");
+    } else {
+        let said = "limit RLIMIT_NOFILE: 700 is more than may be given here; ask for 500 or less";
+        assert_eq!(fixture.refused()["message"], said);
+    }
+    let fixture = mapped("ulimit -Sn; ulimit -Hn").prepared_by("ulimit -n 500").with(|spec| {
+        spec["process"]["rlimits"] = json!([{ "type": "RLIMIT_NOFILE", "soft": 300, "hard": 500 }]);
+    });
+    assert_eq!(fixture.run().stdout, "300\n500\n");
+}
+
+#[test]
 fn what_is_executed_beside_it_is_in_its_user_namespace() {
     let fixture = mapped("exec sleep 1000");
     let (mut monitor, announcement) = fixture.monitor();

@@ -12,6 +12,9 @@ pub(crate) enum MountError {
     /// The place to mount it at cannot be made.
     #[error("cannot make {at}")]
     Folder { at: &'static str, source: std::io::Error },
+    /// They cannot be shared.
+    #[error("cannot share the machine's mounts; the kernel does not fit this Berth, install Berth again")]
+    Share(#[source] nix::Error),
 }
 
 struct Mount {
@@ -52,7 +55,8 @@ const DEVICE_LINKS: [(&str, &str); 4] = [
 /// The engine's folder on the tmpfs.
 const RUN: &str = "/run/berth";
 
-/// Mounts all of them.
+/// Mounts all of them, and has what is mounted from then on shared with containers that ask for it, as systemd does: a
+/// mount below a shared one is shared too.
 pub(crate) fn all() -> Result<(), MountError> {
     for Mount { kind, at, flags, options } in MOUNTS {
         std::fs::create_dir_all(at).map_err(|source| MountError::Folder { at, source })?;
@@ -62,6 +66,8 @@ pub(crate) fn all() -> Result<(), MountError> {
             source,
         })?;
     }
+    mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_SHARED, None::<&str>)
+        .map_err(MountError::Share)?;
     for (target, at) in DEVICE_LINKS {
         symlink(target, at).map_err(|source| MountError::Folder { at, source })?;
     }

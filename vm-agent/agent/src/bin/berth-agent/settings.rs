@@ -23,7 +23,7 @@ const SETTINGS: [(&str, &str); 11] = [
     // Little is gained by writing memory of a machine without swap early.
     ("vm/dirty_expire_centisecs", "1500"),
 ];
-/// Open files of the engine, and what containers may ask for: docker's usual limit.
+/// Open files of the engine, and so of containers that do not say otherwise: what servers expect of a container machine.
 const OPEN_FILES: u64 = 1_048_576;
 
 /// Writes them all. One that the kernel does not know is said and left: no container fails to start for it.
