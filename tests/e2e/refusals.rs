@@ -29,6 +29,31 @@ fn each_is_one_clear_line_and_leaves_nothing() {
     assert!(home.docker(&["stop", "nobody"]).fails(1).contains("No such container: nobody"));
     assert!(home.berth(&["logs", "nobody"]).fails(1).contains("No such container: nobody"));
     assert_eq!(home.docker(&["ps", "-aq"]).ok().lines().count(), 1, "only `taken` is there");
+    words_that_make_no_sense_are_told_as_docker_tells_them(&home, &image);
+}
+
+fn words_that_make_no_sense_are_told_as_docker_tells_them(home: &Home, image: &str) {
+    for words in [
+        &["inspect", "-f", "{{.Nope}}", "taken"][..],
+        &["inspect", "-f", "{{.State.Nope}}", "taken"],
+        &["inspect", "-f", "{{.State.Health.Status}}", "taken"],
+        &["inspect", "-f", "{{json .Config.Nope}}", "taken"],
+        &["inspect", "-f", "{{.Name.First}}", "taken"],
+        &["inspect", "-f", "{{.State.Health}} {{.SizeRw}} {{.Config.Labels.nope}} {{.HostConfig.Binds}}", "taken"],
+        &["inspect", "-f", "{{html .Name}} {{.Config.Cmd | js}} {{urlquery .Path .Args}}", "taken"],
+        &["ps", "--format", "{{.Nope}}"],
+        &["ps", "--format", "{{.Names.First}}"],
+        &["info", "-f", "{{.Nope}}"],
+        &["ps", "--all=x"],
+        &["run", "-d=yes", image, "true"],
+        &["run", "--rm=", image, "true"],
+        &["ps", "--all=0", "--no-trunc=F", "--format", "{{.Names}}"],
+    ] {
+        let (docker, berth) = (home.docker(words), home.berth(words));
+        let said = |text: &str| text.trim().lines().next().unwrap_or_default().trim_start_matches("berth: ").to_owned();
+        assert_eq!((docker.code, docker.stdout.trim()), (berth.code, berth.stdout.trim()), "{docker}\n{berth}");
+        assert_eq!(said(&docker.stderr), said(&berth.stderr), "{words:?}");
+    }
 }
 
 #[test]

@@ -12,12 +12,15 @@ mod render;
 mod signals;
 mod terminal;
 
-use arguments::Cli;
-use clap::Parser;
+use arguments::{Cli, Misunderstood};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::typed(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(Misunderstood::Flag(text)) => return ExitCode::from(failure::invalid(text).report(true)),
+        Err(Misunderstood::Other(error)) => error.exit(),
+    };
     let needs_125 = cli.command.fails_with_125();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,

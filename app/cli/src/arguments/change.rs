@@ -53,12 +53,11 @@ pub(crate) enum ContainerCommand {
 mod tests {
     use super::super::{Cli, ContainerVerb, tests::verb};
     use super::*;
-    use clap::Parser;
 
     #[test]
     fn amounts_are_read_as_those_of_run() {
         let parsed = |arguments: &[&str]| {
-            let parsed = Cli::try_parse_from([&["berth", "update"], arguments].concat()).unwrap();
+            let parsed = Cli::typed([&["berth", "update"], arguments].concat()).unwrap();
             let ContainerVerb::Update(update) = verb(parsed) else { panic!("not update") };
             update.changes()
         };

@@ -57,8 +57,8 @@ pub(crate) struct Start {
     /// Send it this side's standard input, if it keeps its own open
     #[arg(short, long)]
     pub(crate) interactive: bool,
-    /// Pass signals on to it
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    /// Pass signals on to it; --sig-proxy=false where it should not get them
+    #[arg(long, default_value_t = true)]
     pub(crate) sig_proxy: bool,
     /// The keys that leave its terminal, such as ctrl-p,ctrl-q
     #[arg(long, value_name = "KEYS")]
@@ -72,8 +72,8 @@ pub(crate) struct Attach {
     /// Do not send standard input
     #[arg(long)]
     pub(crate) no_stdin: bool,
-    /// Pass signals on to it
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    /// Pass signals on to it; --sig-proxy=false where it should not get them
+    #[arg(long, default_value_t = true)]
     pub(crate) sig_proxy: bool,
     /// The keys that leave its terminal, such as ctrl-p,ctrl-q
     #[arg(long, value_name = "KEYS")]

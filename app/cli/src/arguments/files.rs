@@ -1,6 +1,6 @@
 //! Options of the verbs about a container's files.
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct Cp {
@@ -11,7 +11,7 @@ pub(crate) struct Cp {
     #[arg(short = 'L', long)]
     pub(crate) follow_link: bool,
     /// Show no progress; so it is, unless standard output is a terminal
-    #[arg(short, long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(short, long)]
     pub(crate) quiet: Option<bool>,
     /// CONTAINER:PATH, a path of this system, or - for a tar archive from standard input
     pub(crate) source: String,
@@ -39,8 +39,8 @@ pub(crate) struct Commit {
     /// What is new in it
     #[arg(short, long, default_value = "", hide_default_value = true)]
     pub(crate) message: String,
-    /// Freeze the container meanwhile
-    #[arg(short, long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    /// Freeze the container meanwhile; --pause=false where it should run on
+    #[arg(short, long, default_value_t = true)]
     pub(crate) pause: bool,
     /// The container
     pub(crate) name: String,
@@ -52,7 +52,6 @@ pub(crate) struct Commit {
 #[cfg(test)]
 mod tests {
     use super::super::{Cli, ContainerVerb, tests::verb};
-    use clap::Parser;
 
     #[test]
     fn a_copy_knows_streams_and_says_nothing_when_told() {
@@ -61,7 +60,7 @@ mod tests {
             (&["-q", "-", "web:/"], Some(true), "-"),
             (&["--quiet=false", "a", "web:/"], Some(false), "a"),
         ] {
-            let parsed = Cli::try_parse_from([&["berth", "cp"], arguments].concat()).unwrap();
+            let parsed = Cli::typed([&["berth", "cp"], arguments].concat()).unwrap();
             let ContainerVerb::Cp(cp) = verb(parsed) else { panic!("not cp") };
             assert_eq!((cp.quiet, cp.source.as_str()), (quiet, source), "{arguments:?}");
         }
@@ -72,7 +71,7 @@ mod tests {
         for (arguments, pause) in
             [(&["web"][..], true), (&["-p", "web", "app:1"], true), (&["--pause=false", "web"], false)]
         {
-            let parsed = Cli::try_parse_from([&["berth", "commit"], arguments].concat()).unwrap();
+            let parsed = Cli::typed([&["berth", "commit"], arguments].concat()).unwrap();
             let ContainerVerb::Commit(commit) = verb(parsed) else { panic!("not commit") };
             assert_eq!((commit.pause, commit.name.as_str()), (pause, "web"), "{arguments:?}");
         }

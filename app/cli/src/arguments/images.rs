@@ -1,7 +1,7 @@
 //! Options of the verbs about images.
 
 use super::{Inspect, Names};
-use clap::{ArgAction, Args, Subcommand};
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// What is done with images, with or without the word "image" in front.
@@ -27,8 +27,8 @@ pub(crate) enum ImageVerb {
         #[arg(short, long)]
         quiet: bool,
         /// Accepted as in docker, where it is obsolete
-        #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-        disable_content_trust: Option<bool>,
+        #[arg(long, hide = true)]
+        disable_content_trust: bool,
         /// Such as localhost:5000/app or localhost:5000/app:1.0
         image: String,
     },
@@ -95,8 +95,8 @@ pub(crate) struct Import {
 
 #[derive(Debug, Args)]
 pub(crate) struct History {
-    /// Sizes and ages in words
-    #[arg(short = 'H', long, action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true")]
+    /// Sizes and ages in words; --human=false in figures
+    #[arg(short = 'H', long, default_value_t = true)]
     pub(crate) human: bool,
     /// Only ids
     #[arg(short, long)]

@@ -15,7 +15,7 @@ pub(crate) struct IsolationOptions {
     #[arg(long)]
     privileged: bool,
     /// Run an init inside the container that forwards signals and reaps processes; --init=false where daemon.json has one
-    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    #[arg(long)]
     init: Option<bool>,
     /// PID namespace to use: host or container:NAME
     #[arg(long, value_name = "MODE")]

@@ -21,8 +21,8 @@ pub(crate) struct Run {
     /// The keys that leave its terminal, such as ctrl-p,ctrl-q
     #[arg(long, value_name = "KEYS")]
     pub(crate) detach_keys: Option<String>,
-    /// Pass signals on to it
-    #[arg(long, default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    /// Pass signals on to it; --sig-proxy=false where it should not get them
+    #[arg(long, default_value_t = true)]
     pub(crate) sig_proxy: bool,
     #[command(flatten)]
     pub(crate) create: CreateOptions,
@@ -109,8 +109,8 @@ pub(crate) struct CreateOptions {
     #[arg(long, value_name = "PLATFORM")]
     pub(crate) platform: Option<String>,
     /// Accepted as in docker, where it is obsolete
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
-    disable_content_trust: Option<bool>,
+    #[arg(long, hide = true)]
+    disable_content_trust: bool,
     /// Do not show the progress of a pull
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -254,10 +254,9 @@ pub(super) fn named<T>(
 mod tests {
     use super::super::{Cli, ContainerVerb, tests::verb};
     use super::*;
-    use clap::Parser;
 
     fn request(arguments: &[&str]) -> Result<RunRequest, Failure> {
-        let cli = Cli::try_parse_from([&["berth", "run"], arguments].concat()).unwrap();
+        let cli = Cli::typed([&["berth", "run"], arguments].concat()).unwrap();
         let ContainerVerb::Run(run) = verb(cli) else { panic!("not run") };
         run.create.request()
     }

@@ -3,7 +3,11 @@
 use crate::{
     failure::Outcome,
     output::out,
-    render::{age, size, table, template, text},
+    render::{
+        age, size, table,
+        template::{self, Of},
+        text,
+    },
 };
 use berth_api::Client;
 use serde_json::{Value, json};
@@ -11,6 +15,8 @@ use std::time::SystemTime;
 
 /// Docker's columns.
 const TABLE: &str = "table {{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}";
+/// What docker calls a row.
+const ROW: Of = Of::Row("*formatter.diskUsageImagesContext");
 /// Docker's names, and the engine's.
 const KINDS: [(&str, &str); 4] = [
     ("Images", "ImageUsage"),
@@ -30,7 +36,7 @@ pub(super) async fn df(client: &Client, verbose: bool, format: Option<&str>) -> 
         None | Some("table") => TABLE,
         Some(format) => format,
     };
-    out!("{}", template::rows(format, &rows, title)?);
+    out!("{}", template::rows(format, ROW, &rows, title)?);
     Ok(0)
 }
 
@@ -75,7 +81,7 @@ fn objects(usage: &Value, now: SystemTime) -> String {
                 age::ago(number(&image["Created"]), now),
                 size::words(all),
                 size::words(shared),
-                size::words(all.saturating_sub(shared)),
+                size::finer_words(all.saturating_sub(shared)),
                 number(&image["Containers"]).to_string(),
             ]
         })
@@ -107,11 +113,12 @@ fn objects(usage: &Value, now: SystemTime) -> String {
     let image_titles = ["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"];
     let container_titles = ["CONTAINER ID", "IMAGE", "COMMAND", "LOCAL VOLUMES", "SIZE", "CREATED", "STATUS", "NAMES"];
     format!(
-        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}\nBuild cache usage: {}\n",
+        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}\nBuild cache usage: {}\n\n{}",
         table::render(image_titles, &images),
         table::render(container_titles, &containers),
         table::render(["VOLUME NAME", "LINKS", "SIZE"], &volumes),
         size::finer_words(number(&usage["BuildCacheUsage"]["TotalSize"])),
+        table::render(["CACHE ID", "CACHE TYPE", "SIZE", "CREATED", "LAST USED", "USAGE", "SHARED"], &[]),
     )
 }
 
@@ -136,7 +143,7 @@ mod tests {
             "BuildCacheUsage": {},
         });
         let rows: Vec<Value> = KINDS.iter().map(|(kind, field)| row(kind, &usage[field])).collect();
-        insta::assert_snapshot!(template::rows(TABLE, &rows, title).unwrap(), @r"
+        insta::assert_snapshot!(template::rows(TABLE, ROW, &rows, title).unwrap(), @r"
         TYPE            TOTAL     ACTIVE    SIZE      RECLAIMABLE
         Images          2         1         16.43MB   11.63MB (70%)
         Containers      1         0         212B      212B (100%)
@@ -160,6 +167,8 @@ mod tests {
         db            1         36B
 
         Build cache usage: 0B
+
+        CACHE ID   CACHE TYPE   SIZE      CREATED   LAST USED   USAGE     SHARED
         "#);
     }
 }

@@ -5,7 +5,10 @@ use crate::{
     arguments::{Events, filters},
     failure::{Outcome, invalid},
     output::outln,
-    render::{template::Template, text::inert},
+    render::{
+        template::{Of, Template},
+        text::inert,
+    },
 };
 use berth_api::{Client, client::EventQuery};
 use futures_util::StreamExt;
@@ -24,7 +27,7 @@ pub(super) async fn events(client: &Client, options: &Events) -> Outcome {
     };
     let template = match options.format.as_deref() {
         None | Some("json") => None,
-        Some(text) => Some(Template::parse(text)?),
+        Some(text) => Some(Template::parse(text, Of::Value("events.Message"))?),
     };
     super::must_run(client).await?;
     let mut events = pin!(client.engine_events(&query)?);

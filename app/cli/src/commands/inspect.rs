@@ -4,7 +4,7 @@ use crate::{
     arguments::Inspect,
     failure::{Failure, Outcome, invalid, say},
     output::outln,
-    render::template::Template,
+    render::template::{Of, Template},
 };
 use berth_api::{Client, Code, Error, Problem};
 use serde_json::Value;
@@ -34,7 +34,7 @@ pub(super) async fn images(client: &Client, options: &Inspect) -> Outcome {
 async fn objects(client: &Client, kinds: &[&str], options: &Inspect) -> Outcome {
     let template = match options.format.as_deref() {
         None | Some("" | "json") => None,
-        Some(text) => Some(Template::parse(text)?),
+        Some(text) => Some(Template::parse(text, Of::Object)?),
     };
     let mut found = Vec::new();
     let mut failed = false;

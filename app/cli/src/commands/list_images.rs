@@ -4,7 +4,11 @@ use crate::{
     arguments::{History, Images, filters},
     failure::Outcome,
     output::out,
-    render::{age, size, template, text},
+    render::{
+        age, size,
+        template::{self, Of},
+        text,
+    },
 };
 use berth_api::{
     Client,
@@ -23,6 +27,9 @@ const TABLE_WITH_DIGESTS: &str =
     "table {{.Repository}}\\t{{.Tag}}\\t{{.Digest}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}";
 const HISTORY: &str = "table {{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
 const HISTORY_IN_FIGURES: &str = "table {{.ID}}\\t{{.CreatedAt}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
+/// What docker calls a row of each.
+const ROW: Of = Of::Row("*formatter.imageContext");
+const STEP: Of = Of::Row("*formatter.historyContext");
 /// A command is cut to so many characters, as in docker.
 const COMMAND: usize = 45;
 
@@ -41,7 +48,7 @@ pub(super) async fn images(client: &Client, options: &Images) -> Outcome {
     let images = client.list_images(wanted).await?;
     let now = SystemTime::now();
     let rows: Vec<Value> = images.iter().flat_map(|image| rows(image, digests, options.no_trunc, now)).collect();
-    out!("{}", template::rows(format, &rows, title)?);
+    out!("{}", template::rows(format, ROW, &rows, title)?);
     Ok(0)
 }
 
@@ -123,7 +130,7 @@ pub(super) async fn history(client: &Client, options: &History) -> Outcome {
         "table" => HISTORY_IN_FIGURES,
         other => other,
     };
-    out!("{}", template::rows(format, &rows, step_title)?);
+    out!("{}", template::rows(format, STEP, &rows, step_title)?);
     Ok(0)
 }
 
@@ -172,7 +179,7 @@ mod tests {
 
     fn shown(format: &str, image: &ImageSummary, digests: bool) -> String {
         let rows = rows(image, digests, false, UNIX_EPOCH + Duration::from_secs(1_125));
-        template::rows(format, &rows, title).unwrap()
+        template::rows(format, ROW, &rows, title).unwrap()
     }
 
     #[test]
@@ -206,7 +213,7 @@ mod tests {
             "CreatedBy": "/bin/sh -c #(nop) ADD file:0123456789abcdef0123456789abcdef in /" });
         let now = UNIX_EPOCH + Duration::from_secs(1_125);
         let shown = |format: &str, options: &History| {
-            template::rows(format, &[step(&entry, options, now)], step_title).unwrap()
+            template::rows(format, STEP, &[step(&entry, options, now)], step_title).unwrap()
         };
         insta::assert_snapshot!(shown(HISTORY, &options(true, false)), @r"
         IMAGE          CREATED         CREATED BY                                      SIZE      COMMENT

@@ -4,7 +4,11 @@ use crate::{
     arguments::{Ps, filters},
     failure::Outcome,
     output::out,
-    render::{age, ports, size, template, text},
+    render::{
+        age, ports, size,
+        template::{self, Of},
+        text,
+    },
 };
 use berth_api::{
     Client, ContainerRow,
@@ -16,6 +20,9 @@ use std::{collections::BTreeMap, time::SystemTime};
 /// Docker's columns.
 const TABLE: &str =
     "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}";
+
+/// What docker calls a row.
+const ROW: Of = Of::Row("*formatter.ContainerContext");
 
 pub(super) async fn ps(client: &Client, options: &Ps) -> Outcome {
     let size = options.size || (!options.quiet && options.format.contains(".Size"));
@@ -30,7 +37,7 @@ pub(super) async fn ps(client: &Client, options: &Ps) -> Outcome {
         "table" => TABLE.to_owned(),
         other => other.to_owned(),
     };
-    out!("{}", template::rows(&format, &rows, title)?);
+    out!("{}", template::rows(&format, ROW, &rows, title)?);
     Ok(0)
 }
 
@@ -102,7 +109,7 @@ mod tests {
     }
 
     fn shown(format: &str) -> String {
-        template::rows(format, &[row(container(), false, UNIX_EPOCH + Duration::from_secs(1_125))], title).unwrap()
+        template::rows(format, ROW, &[row(container(), false, UNIX_EPOCH + Duration::from_secs(1_125))], title).unwrap()
     }
 
     #[test]

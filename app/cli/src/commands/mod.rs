@@ -32,7 +32,6 @@ use crate::{
     output::outln,
 };
 use berth_api::{BerthHome, Client, Error, MachineState, Problem};
-use clap::CommandFactory;
 use std::future::Future;
 
 /// Runs a command; gives its exit code.
@@ -78,7 +77,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Volume(command) => volumes::volume(&client, command).await,
         Command::Context { make_current, remove } => context::context(&client, make_current, remove),
         Command::Completion { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "berth", &mut crate::output::Out);
+            clap_complete::generate(shell, &mut Cli::shown(), "berth", &mut crate::output::Out);
             Ok(0)
         }
         Command::Version => versions::version(&client).await,

@@ -4,7 +4,11 @@ use crate::{
     arguments::{Stats, Top},
     failure::{Failure, Outcome, io, say},
     output::out,
-    render::{size, table, template, text::short_id},
+    render::{
+        size, table,
+        template::{self, Of},
+        text::short_id,
+    },
 };
 use berth_api::{Client, container::ContainerQuery};
 use console::Term;
@@ -14,6 +18,9 @@ use serde_json::{Value, json};
 /// Docker's columns.
 const TABLE: &str =
     "table {{.ID}}\t{{.Name}}\t{{.CPUPerc}}\t{{.MemUsage}}\t{{.MemPerc}}\t{{.NetIO}}\t{{.BlockIO}}\t{{.PIDs}}";
+
+/// What docker calls a row.
+const ROW: Of = Of::Row("*container.statsContext");
 
 /// A look takes the engine a second, so that a live table is as new as docker's.
 pub(super) async fn stats(client: &Client, options: &Stats) -> Outcome {
@@ -41,7 +48,7 @@ pub(super) async fn stats(client: &Client, options: &Stats) -> Outcome {
             return Err(Failure::Said(1));
         }
         let format = if options.format == "table" { TABLE } else { &options.format };
-        let text = template::rows(format, &rows, title)?;
+        let text = template::rows(format, ROW, &rows, title)?;
         if options.no_stream {
             out!("{text}");
             return Ok(0);
@@ -178,7 +185,7 @@ mod tests {
             (&json!("1.5kB / 20B"), &json!("4.1kB / 0B"), &json!(3))
         );
         assert_eq!((&row["CPUPressure"], &row["IOPressure"]), (&json!("1.50%"), &json!("0.00%")));
-        let table = template::rows(TABLE, &[row], title).unwrap();
+        let table = template::rows(TABLE, ROW, &[row], title).unwrap();
         assert!(table.starts_with("CONTAINER ID   NAME      CPU %     MEM USAGE / LIMIT   MEM %"), "{table}");
         let idle = super::row(&json!({ "id": "ab", "name": "/x" }), false);
         assert_eq!((&idle["CPUPerc"], &idle["MemUsage"]), (&json!("0.00%"), &json!("0B / 0B")));

@@ -4,15 +4,22 @@ use crate::{
     arguments::Port,
     failure::{Outcome, invalid},
     output::{out, outln},
-    render::{size, template, text::inert},
+    render::{
+        size,
+        template::{self, Of},
+        text::inert,
+    },
 };
 use berth_api::{Client, Code, Problem};
 use serde_json::Value;
 
+/// What docker calls it.
+const INFO: Of = Of::Value("system.dockerInfo");
+
 pub(super) async fn info(client: &Client, format: Option<&str>) -> Outcome {
     let info = client.engine_info().await?;
     match format {
-        Some(format) => out!("{}", template::rows(format, &[info], |_| None)?),
+        Some(format) => out!("{}", template::rows(format, INFO, &[info], |_| None)?),
         None => out!("{}", sentences(&info)),
     }
     Ok(0)

@@ -1,9 +1,10 @@
 //! A template's text for one value.
 
 use super::{
-    LABELS, function,
+    LABELS, Of, field, function,
     parse::{Node, Operand, Pipeline},
-    value::{harmless, is_true, shown},
+    token::Path,
+    value::{harmless, is_true, kind, shown},
 };
 use serde_json::Value;
 
@@ -15,8 +16,8 @@ const MOST_ROUNDS: usize = 10_000_000;
 /// What fields mean.
 #[derive(Clone, Copy)]
 pub(super) enum Fields<'a> {
-    /// What the row says.
-    Row,
+    /// What the row says, which is such a value.
+    Row(Of),
     /// The titles of columns, by name.
     Titles(&'a dyn Fn(&str) -> String),
 }
@@ -37,23 +38,47 @@ enum Flow {
     Continue,
 }
 
-/// A value, and whether it is the row's as it came: what is made of it first becomes harmless.
 struct Found {
     value: Value,
-    raw: bool,
+    origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, PartialEq)]
+enum Origin {
+    /// From the row as it came: what is made of it first becomes harmless.
+    Row,
+    /// From a map of the row that has no such name.
+    Nowhere,
+    /// From the template.
+    Made,
+}
+
+/// Why there is no text.
+#[derive(Debug, Default)]
+pub(super) struct Refusal {
+    pub(super) why: String,
+    /// What to write instead.
+    pub(super) hint: Option<String>,
+}
+
+impl<T: Into<String>> From<T> for Refusal {
+    fn from(why: T) -> Self {
+        Self { why: why.into(), hint: None }
+    }
 }
 
 impl<'a> Evaluation<'a> {
-    pub(super) fn text(nodes: &[Node], row: &'a Value, fields: Fields<'a>) -> Result<String, String> {
+    pub(super) fn text(nodes: &[Node], row: &'a Value, fields: Fields<'a>) -> Result<String, Refusal> {
         let mut evaluation = Self { row, fields, variables: vec![], rounds: 0, out: String::new() };
         match evaluation.nodes(nodes, row)? {
             Flow::On => Ok(evaluation.out),
-            Flow::Break => Err("{{break}} outside {{range}}".to_owned()),
-            Flow::Continue => Err("{{continue}} outside {{range}}".to_owned()),
+            Flow::Break => Err("{{break}} outside {{range}}".into()),
+            Flow::Continue => Err("{{continue}} outside {{range}}".into()),
         }
     }
 
-    fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, String> {
+    fn nodes(&mut self, nodes: &[Node], dot: &Value) -> Result<Flow, Refusal> {
         let scope = self.variables.len();
         let mut flow = Flow::On;
         for node in nodes {
@@ -66,13 +91,17 @@ impl<'a> Evaluation<'a> {
         Ok(flow)
     }
 
-    fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, String> {
+    fn node(&mut self, node: &Node, dot: &Value) -> Result<Flow, Refusal> {
         match node {
             Node::Text(text) => self.out.push_str(text),
             Node::Print(pipeline) => {
-                let value = self.pipeline(pipeline, dot)?.harmless();
+                let found = self.pipeline(pipeline, dot)?;
                 if pipeline.variables.is_empty() {
-                    self.out.push_str(&shown(&value));
+                    match (found.value.is_null(), found.origin) {
+                        (true, Origin::Nowhere) => self.out.push_str("<no value>"),
+                        (true, Origin::Row) => self.out.push_str("<nil>"),
+                        _ => self.out.push_str(&shown(&found.harmless())),
+                    }
                 }
             }
             Node::If(branches) => {
@@ -101,10 +130,10 @@ impl<'a> Evaluation<'a> {
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
         }
-        if self.out.len() > LONGEST { Err("the text becomes too long".to_owned()) } else { Ok(Flow::On) }
+        if self.out.len() > LONGEST { Err("the text becomes too long".into()) } else { Ok(Flow::On) }
     }
 
-    fn range(&mut self, pipeline: &Pipeline, body: &[Node], otherwise: &[Node], dot: &Value) -> Result<Flow, String> {
+    fn range(&mut self, pipeline: &Pipeline, body: &[Node], otherwise: &[Node], dot: &Value) -> Result<Flow, Refusal> {
         let found = self.commands(pipeline, dot)?.value;
         let entries: Vec<(Value, Value)> = match found {
             Value::Array(all) => all.into_iter().enumerate().map(|(at, value)| (at.into(), value)).collect(),
@@ -112,7 +141,7 @@ impl<'a> Evaluation<'a> {
                 all.into_iter().filter(|(key, _)| key != LABELS).map(|(key, value)| (key.into(), value)).collect()
             }
             Value::Null => vec![],
-            other => return Err(format!("range can't iterate over {}", shown(&other))),
+            other => return Err(format!("range can't iterate over {}", shown(&other)).into()),
         };
         if entries.is_empty() {
             return self.nodes(otherwise, dot);
@@ -120,7 +149,7 @@ impl<'a> Evaluation<'a> {
         for (key, value) in entries {
             self.rounds += 1;
             if self.rounds > MOST_ROUNDS {
-                return Err("the loops go round too often".to_owned());
+                return Err("the loops go round too often".into());
             }
             let scope = self.variables.len();
             match pipeline.variables.as_slice() {
@@ -140,40 +169,41 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The value of a pipeline, which its variable gets too.
-    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Found, String> {
+    fn pipeline(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Found, Refusal> {
         let found = self.commands(pipeline, dot)?;
         match pipeline.variables.as_slice() {
             [] => {}
             [name] if pipeline.assigns => match self.variables.iter_mut().rev().find(|(have, _)| have == name) {
                 Some((_, value)) => value.clone_from(&found.value),
-                None => return Err(format!("undefined variable \"${name}\"")),
+                None => return Err(format!("undefined variable \"${name}\"").into()),
             },
             [name] => self.variables.push((name.clone(), found.value.clone())),
-            _ => return Err("only range gives two variables a value".to_owned()),
+            _ => return Err("only range gives two variables a value".into()),
         }
         Ok(found)
     }
 
-    fn commands(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Found, String> {
+    fn commands(&mut self, pipeline: &Pipeline, dot: &Value) -> Result<Found, Refusal> {
         let mut last = None;
         for command in &pipeline.commands {
             last = Some(self.command(command, last, dot)?);
         }
-        last.ok_or_else(|| "missing value for command".to_owned())
+        last.ok_or_else(|| "missing value for command".into())
     }
 
-    fn command(&mut self, command: &[Operand], piped: Option<Found>, dot: &Value) -> Result<Found, String> {
+    fn command(&mut self, command: &[Operand], piped: Option<Found>, dot: &Value) -> Result<Found, Refusal> {
         match command {
             [Operand::Function(name), operands @ ..] => self.function(name, operands, piped, dot),
-            [Operand::Field(path), key] if path.as_slice() == ["Label"] && piped.is_none() => {
+            [Operand::Field(path), key] if path.names == ["Label"] && piped.is_none() => {
                 let key = shown(&self.operand(key, dot)?.value);
-                match self.fields {
-                    Fields::Titles(title) => Ok(Found { value: title(&key).into(), raw: true }),
-                    Fields::Row => Ok(Found { value: self.row[LABELS][&key].clone(), raw: true }),
-                }
+                let text = match self.fields {
+                    Fields::Titles(title) => title(&key),
+                    Fields::Row(_) => self.row[LABELS][&key].as_str().unwrap_or_default().to_owned(),
+                };
+                Ok(Found { value: text.into(), origin: Origin::Row })
             }
             [operand] if piped.is_none() => self.operand(operand, dot),
-            _ => Err("can't give argument to non-function".to_owned()),
+            _ => Err("can't give argument to non-function".into()),
         }
     }
 
@@ -183,7 +213,7 @@ impl<'a> Evaluation<'a> {
         operands: &[Operand],
         piped: Option<Found>,
         dot: &Value,
-    ) -> Result<Found, String> {
+    ) -> Result<Found, Refusal> {
         let as_it_came = name == "json";
         let mut arguments = Vec::new();
         for operand in operands {
@@ -196,7 +226,7 @@ impl<'a> Evaluation<'a> {
             };
             arguments.push(value);
             if decides {
-                return Ok(Found { value: arguments.pop().unwrap_or_default(), raw: false });
+                return Ok(Found { value: arguments.pop().unwrap_or_default(), origin: Origin::Made });
             }
         }
         arguments.extend(piped.map(|found| if as_it_came { found.value } else { found.harmless() }));
@@ -209,12 +239,12 @@ impl<'a> Evaluation<'a> {
             }
             _ => function::call(name, &arguments)?,
         };
-        Ok(Found { value, raw: false })
+        Ok(Found { value, origin: Origin::Made })
     }
 
-    fn operand(&mut self, operand: &Operand, dot: &Value) -> Result<Found, String> {
+    fn operand(&mut self, operand: &Operand, dot: &Value) -> Result<Found, Refusal> {
         let (of, path) = match operand {
-            Operand::Literal(value) => return Ok(Found { value: value.clone(), raw: false }),
+            Operand::Literal(value) => return Ok(Found { value: value.clone(), origin: Origin::Made }),
             Operand::Function(name) => return self.function(name, &[], None, dot),
             Operand::Field(path) => (dot.clone(), path),
             Operand::Variable(name, path) if name.is_empty() => (self.row.clone(), path),
@@ -222,42 +252,76 @@ impl<'a> Evaluation<'a> {
                 let found = self.variables.iter().rev().find(|(have, _)| have == name);
                 (found.ok_or_else(|| format!("undefined variable \"${name}\""))?.1.clone(), path)
             }
-            Operand::Inner(pipeline, path) if path.is_empty() => return self.pipeline(pipeline, dot),
-            Operand::Inner(pipeline, path) => (self.pipeline(pipeline, dot)?.value, path),
+            Operand::Inner(pipeline, None) => return self.pipeline(pipeline, dot),
+            Operand::Inner(pipeline, Some(path)) => (self.pipeline(pipeline, dot)?.value, path),
         };
-        let top = std::ptr::eq(dot, self.row) || matches!(operand, Operand::Variable(name, _) if name.is_empty());
-        Ok(Found { value: self.look_up(of, path, top)?, raw: true })
+        let top = match operand {
+            Operand::Field(_) => std::ptr::eq(dot, self.row),
+            Operand::Variable(name, _) => name.is_empty(),
+            _ => false,
+        };
+        self.look_up(of, path, top).map_err(|mut refusal| {
+            let before = match operand {
+                Operand::Variable(name, _) => format!("${name}"),
+                Operand::Inner(..) => "(...)".to_owned(),
+                _ => String::new(),
+            };
+            refusal.why = path.place.says(&format!("{before}.{}", path.names.join(".")), &refusal.why);
+            refusal
+        })
     }
 
-    fn look_up(&self, of: Value, path: &[String], top: bool) -> Result<Value, String> {
-        if let (Fields::Titles(title), Some(name)) = (self.fields, path.last()) {
-            return Ok(title(name).into());
-        }
-        let mut value = of;
-        for (depth, name) in path.iter().enumerate() {
-            value = match &mut value {
-                Value::Object(fields) => match fields.remove(name) {
+    fn look_up(&self, of: Value, path: &Path, top: bool) -> Result<Found, Refusal> {
+        let row = match (self.fields, path.names.last()) {
+            (Fields::Titles(title), Some(name)) => return Ok(Found { value: title(name).into(), origin: Origin::Row }),
+            (Fields::Titles(_), None) => Of::Object,
+            (Fields::Row(row), _) => row,
+        };
+        let (mut value, mut origin) = (of, Origin::Row);
+        for (depth, name) in path.names.iter().enumerate() {
+            value = match value {
+                // A map's missing name is no mistake in Go, whatever is asked of it then.
+                Value::Null if origin == Origin::Nowhere => Value::Null,
+                Value::Null => return Err(format!("nil data; no entry for key {name:?}").into()),
+                Value::Object(mut fields) => match fields.remove(name) {
+                    Some(Value::Null) => field::empty(name).unwrap_or_default(),
                     Some(inner) => inner,
-                    // A map's missing key is no error in Go, and neither is a label that is not there.
-                    None if depth > 0 || !top => Value::Null,
+                    None if field::is_map(&path.names[..depth], &fields) => {
+                        origin = Origin::Nowhere;
+                        Value::Null
+                    }
                     None => {
-                        let names = fields.keys().filter(|name| *name != LABELS).map(|name| format!(".{name}"));
-                        return Err(format!(
-                            "there is no field .{name}; there are {}",
-                            names.collect::<Vec<_>>().join(" ")
-                        ));
+                        let of_docker = field::empty(name).filter(|_| row == Of::Object);
+                        // Docker looks again in the JSON then, where there is no such name.
+                        let is_last = depth + 1 == path.names.len();
+                        match of_docker.filter(|empty| is_last || !empty.is_null()) {
+                            Some(empty) => empty,
+                            None => return Err(unknown(name, &fields, row, top && depth == 0)),
+                        }
                     }
                 },
-                Value::Null => Value::Null,
-                other => return Err(format!("can't evaluate field {name} in {}", shown(other))),
+                other => {
+                    let type_name = if row == Of::Object { "interface {}" } else { kind(&other) };
+                    return Err(format!("can't evaluate field {name} in type {type_name}").into());
+                }
             };
         }
-        Ok(value)
+        Ok(Found { value, origin })
     }
+}
+
+/// The refusal of a field that there is not, at the `top` of a row or further down.
+fn unknown(name: &str, fields: &serde_json::Map<String, Value>, row: Of, top: bool) -> Refusal {
+    let why = match row {
+        Of::Row(type_name) | Of::Value(type_name) if top => format!("can't evaluate field {name} in type {type_name}"),
+        _ => format!("map has no entry for key {name:?}"),
+    };
+    let known: Vec<_> = fields.keys().filter(|name| *name != LABELS).map(|name| format!(".{name}")).collect();
+    Refusal { why, hint: Some(format!("there are {}", known.join(" "))) }
 }
 
 impl Found {
     fn harmless(self) -> Value {
-        if self.raw { harmless(self.value) } else { self.value }
+        if self.origin == Origin::Made { self.value } else { harmless(self.value) }
     }
 }

@@ -1,6 +1,9 @@
 //! The functions of a template: Go's own, and docker's (docker CLI `templates`).
 
-use super::value::{is_true, json, shown};
+use super::{
+    escape,
+    value::{is_true, json, kind, shown},
+};
 use serde_json::Value;
 use std::cmp::Ordering;
 
@@ -85,12 +88,12 @@ pub(super) fn call(name: &str, arguments: &[Value]) -> Result<Value, String> {
             full => Value::from(format!("{}{full}{}", spaces(number(before)?)?, spaces(number(after)?)?)),
         },
         ("truncate", [one, length]) => Value::from(text(one).chars().take(number(length)?).collect::<String>()),
-        ("print", all) => Value::from(all.iter().map(shown).collect::<String>()),
+        ("print", all) => Value::from(printed(all)),
         ("println", all) => Value::from(all.iter().map(shown).collect::<Vec<_>>().join(" ") + "\n"),
         ("printf", [format, arguments @ ..]) => Value::from(printf(&text(format), arguments)?),
-        ("html" | "js" | "urlquery", _) => {
-            return Err(format!("the function {name} is not supported by Berth: print the value as it is"));
-        }
+        ("html", all) => Value::from(escape::html(&printed(all))),
+        ("js", all) => Value::from(escape::javascript(&printed(all))),
+        ("urlquery", all) => Value::from(escape::query(&printed(all))),
         _ => return Err(wrong(name, arguments, "another number")),
     })
 }
@@ -99,15 +102,16 @@ fn wrong(name: &str, arguments: &[Value], wanted: &str) -> String {
     format!("wrong number of args for {name}: want {wanted} got {}", arguments.len())
 }
 
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nil",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "int",
-        Value::String(_) => "string",
-        Value::Array(_) => "list",
-        Value::Object(_) => "map",
+/// As Go's `Sprint`: a space between two values that are no texts.
+fn printed(all: &[Value]) -> String {
+    let mut out = String::new();
+    for (at, value) in all.iter().enumerate() {
+        if at > 0 && !value.is_string() && !all[at - 1].is_string() {
+            out.push(' ');
+        }
+        out.push_str(&shown(value));
     }
+    out
 }
 
 fn at(of: &Value, key: &Value) -> Result<Value, String> {

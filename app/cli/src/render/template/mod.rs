@@ -4,7 +4,9 @@
 //! lists: `\t` and `\n` in the text, and in front `table ` for columns with titles. What a row says cannot steer the
 //! terminal.
 
+mod escape;
 mod evaluate;
+mod field;
 mod function;
 mod parse;
 mod token;
@@ -12,32 +14,48 @@ mod value;
 
 use super::table;
 use crate::failure::{Failure, invalid};
+use berth_api::{Code, Problem};
 use evaluate::{Evaluation, Fields};
 use serde_json::Value;
 
 /// The field of a row that `{{.Label "key"}}` looks into; no template can name it.
 pub(crate) const LABELS: &str = "\0labels";
 
+/// What a template is about: it decides about what is not there, and about docker's words for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Of {
+    /// Any object, as `inspect` shows it.
+    Object,
+    /// A row of a list, by the name of docker's type.
+    Row(&'static str),
+    /// One value, by the name of docker's type.
+    Value(&'static str),
+}
+
 /// A template that was understood.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Template(Vec<parse::Node>);
+pub(crate) struct Template {
+    nodes: Vec<parse::Node>,
+    of: Of,
+}
 
 impl Template {
     /// Reads a template.
     ///
     /// # Errors
     /// What is not understood, in one sentence.
-    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
-        Self::of(text, str::to_owned)
+    pub(crate) fn parse(text: &str, of: Of) -> Result<Self, Failure> {
+        Self::read(text, of, str::to_owned)
     }
 
     /// One of a list, where `\t` and `\n` stand for what they mean.
-    fn of_list(text: &str) -> Result<Self, Failure> {
-        Self::of(text, |plain| plain.replace("\\t", "\t").replace("\\n", "\n"))
+    fn of_list(text: &str, of: Of) -> Result<Self, Failure> {
+        Self::read(text, of, |plain| plain.replace("\\t", "\t").replace("\\n", "\n"))
     }
 
-    fn of(text: &str, plain: impl Fn(&str) -> String) -> Result<Self, Failure> {
-        parse::parse(text, plain).map(Self).map_err(|why| invalid(format!("template parsing error: {why}")))
+    fn read(text: &str, of: Of, plain: impl Fn(&str) -> String) -> Result<Self, Failure> {
+        let nodes = parse::parse(text, plain).map_err(|why| invalid(format!("template parsing error: {why}")))?;
+        Ok(Self { nodes, of })
     }
 
     /// The text of a row.
@@ -45,7 +63,7 @@ impl Template {
     /// # Errors
     /// A field the row does not have, and a function's refusal.
     pub(crate) fn render(&self, row: &Value) -> Result<String, Failure> {
-        self.evaluated(row, Fields::Row)
+        self.evaluated(row, Fields::Row(self.of))
     }
 
     /// The title line of a table: each field by its title, or by its name in capitals.
@@ -55,7 +73,15 @@ impl Template {
     }
 
     fn evaluated(&self, row: &Value, fields: Fields<'_>) -> Result<String, Failure> {
-        Evaluation::text(&self.0, row, fields).map_err(|why| invalid(format!("template: {why}")))
+        Evaluation::text(&self.nodes, row, fields).map_err(|refusal| {
+            let doing = match self.of {
+                Of::Object => "template parsing error: ",
+                Of::Row(_) => "failed to execute template: ",
+                Of::Value(_) => "",
+            };
+            let message = format!("{doing}template: {}", refusal.why);
+            Problem { hint: refusal.hint, ..Problem::new(Code::InvalidArgument, message) }.into()
+        })
     }
 }
 
@@ -65,6 +91,7 @@ impl Template {
 /// A template that is not understood, or that names a field the rows do not have.
 pub(crate) fn rows(
     format: &str,
+    of: Of,
     rows: &[Value],
     title: impl Fn(&str) -> Option<&'static str>,
 ) -> Result<String, Failure> {
@@ -72,10 +99,10 @@ pub(crate) fn rows(
         return Ok(rows.iter().map(|row| value::json(row) + "\n").collect());
     }
     let Some(columns) = format.strip_prefix("table ") else {
-        let template = Template::of_list(format)?;
+        let template = Template::of_list(format, of)?;
         return rows.iter().map(|row| Ok(template.render(row)? + "\n")).collect();
     };
-    let template = Template::of_list(columns)?;
+    let template = Template::of_list(columns, of)?;
     let cells = |line: String| line.split('\t').map(str::to_owned).collect::<Vec<_>>();
     let mut lines = vec![cells(template.titles(title)?)];
     for row in rows {

@@ -1,6 +1,6 @@
 //! Go's templates as a tree.
 
-use super::token::{Piece, Token, pieces};
+use super::token::{Path, Piece, Token, pieces};
 use serde_json::Value;
 use std::iter::Peekable;
 
@@ -34,10 +34,10 @@ pub(super) struct Pipeline {
 #[derive(Debug, PartialEq)]
 pub(super) enum Operand {
     Literal(Value),
-    Field(Vec<String>),
-    Variable(String, Vec<String>),
+    Field(Path),
+    Variable(String, Path),
     Function(String),
-    Inner(Pipeline, Vec<String>),
+    Inner(Pipeline, Option<Path>),
 }
 
 /// What ends a block.
@@ -145,7 +145,7 @@ fn whole(tokens: Vec<Token>) -> Result<Pipeline, String> {
 /// The variables in front of `:=` or `=`.
 fn declared(tokens: &[Token]) -> Vec<String> {
     match tokens {
-        [Token::Variable(name, path), Token::Sign(":=" | "="), ..] if path.is_empty() => vec![name.clone()],
+        [Token::Variable(name, path), Token::Sign(":=" | "="), ..] if path.names.is_empty() => vec![name.clone()],
         [Token::Variable(one, _), Token::Sign(","), Token::Variable(other, _), Token::Sign(":=" | "="), ..] => {
             vec![one.clone(), other.clone()]
         }
@@ -169,8 +169,8 @@ fn commands(tokens: &mut Tokens, depth: usize) -> Result<Vec<Vec<Operand>>, Stri
                 let inner = Pipeline { variables: vec![], assigns: false, commands: commands(tokens, depth + 1)? };
                 tokens.next().ok_or("unclosed left parenthesis")?;
                 let path = match tokens.next_if(|token| matches!(token, Token::Field { spaced: false, .. })) {
-                    Some(Token::Field { names, .. }) => names,
-                    _ => vec![],
+                    Some(Token::Field { path, .. }) => Some(path),
+                    _ => None,
                 };
                 Operand::Inner(inner, path)
             }
@@ -180,7 +180,7 @@ fn commands(tokens: &mut Tokens, depth: usize) -> Result<Vec<Vec<Operand>>, Stri
                 serde_json::from_str(number.trim_start_matches('+'))
                     .map_err(|_| format!("bad number syntax: {number:?}"))?,
             ),
-            Token::Field { names, .. } => Operand::Field(names),
+            Token::Field { path, .. } => Operand::Field(path),
             Token::Variable(name, path) => Operand::Variable(name, path),
             Token::Name(name) => match name.as_str() {
                 "true" => Operand::Literal(Value::Bool(true)),

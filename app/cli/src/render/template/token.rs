@@ -1,5 +1,7 @@
 //! A template's text in pieces: what stands as it is, and the words of each action.
 
+use super::field::Place;
+
 /// What a template consists of at first sight.
 #[derive(Debug, PartialEq)]
 pub(super) enum Piece {
@@ -14,15 +16,23 @@ pub(super) enum Token {
     /// `if`, `json`, `true`.
     Name(String),
     /// `.`, `.A.B`: the names behind the dots. `spaced` tells one that stands alone from one behind a parenthesis.
-    Field { names: Vec<String>, spaced: bool },
+    Field { path: Path, spaced: bool },
     /// `$`, `$x.A`: the variable and the names behind it.
-    Variable(String, Vec<String>),
+    Variable(String, Path),
     /// In quotes.
     Text(String),
     /// As it is written.
     Number(String),
     /// `(`, `)`, `|`, `,`, `=`, `:=`.
     Sign(&'static str),
+}
+
+/// The names behind dots.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Path {
+    pub(super) names: Vec<String>,
+    /// What Go's messages point at: the last of at most two names.
+    pub(super) place: Place,
 }
 
 /// Cuts a template into pieces; white space around `{{-` and `-}}` goes. `plain` is done to the text between actions.
@@ -53,14 +63,14 @@ pub(super) fn pieces(text: &str, plain: impl Fn(&str) -> String) -> Result<Vec<P
             rest = behind.trim_start_matches('-').strip_prefix("}}").ok_or("comment ends before closing delimiter")?;
             continue;
         }
-        let (tokens, behind, trims) = words(inside)?;
+        let (tokens, behind, trims) = words(text, inside)?;
         all.push(Piece::Action(tokens));
         (rest, trim_start) = (behind, trims);
     }
 }
 
-/// The words up to `}}`, what follows it, and whether white space there goes.
-fn words(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
+/// The words of `text`, the rest of `whole`, up to `}}`; what follows it, and whether white space there goes.
+fn words<'a>(whole: &str, text: &'a str) -> Result<(Vec<Token>, &'a str, bool), String> {
     let mut all = Vec::new();
     let mut rest = text;
     loop {
@@ -81,13 +91,13 @@ fn words(text: &str) -> Result<(Vec<Token>, &str, bool), String> {
                 (Token::Text(raw.to_owned()), behind)
             }
             '.' if !rest[1..].starts_with(|c: char| c.is_ascii_digit()) => {
-                let (names, behind) = names(rest)?;
-                (Token::Field { names, spaced }, behind)
+                let (path, behind) = path(whole, rest)?;
+                (Token::Field { path, spaced }, behind)
             }
             '$' => {
                 let (name, behind) = word(&rest[1..]);
-                let (names, behind) = if behind.starts_with('.') { names(behind)? } else { (vec![], behind) };
-                (Token::Variable(name.to_owned(), names), behind)
+                let (path, behind) = path(whole, behind)?;
+                (Token::Variable(name.to_owned(), path), behind)
             }
             c if c.is_ascii_digit() || matches!(c, '-' | '+' | '.') => {
                 let end = rest[1..].find(|c: char| !c.is_alphanumeric() && c != '.').map_or(rest.len(), |at| at + 1);
@@ -112,7 +122,13 @@ fn word(text: &str) -> (&str, &str) {
     text.split_at(text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len()))
 }
 
-/// `.A.B`; `.` alone is no name at all.
+/// `.A.B` at the beginning of `text`, the rest of `whole`; `.` alone is no name at all, and neither is nothing.
+fn path<'a>(whole: &str, text: &'a str) -> Result<(Path, &'a str), String> {
+    let (names, behind) = names(text)?;
+    let first = names.first().filter(|_| names.len() > 1).map_or(0, |name| name.len() + 1);
+    Ok((Path { names, place: Place::of(whole, whole.len() - text.len() + first) }, behind))
+}
+
 fn names(text: &str) -> Result<(Vec<String>, &str), String> {
     let (mut all, mut rest) = (Vec::new(), text);
     while let Some(behind) = rest.strip_prefix('.') {

@@ -19,6 +19,18 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
+/// What Go calls the type of a value.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "nil",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "int",
+        Value::String(_) => "string",
+        Value::Array(_) => "list",
+        Value::Object(_) => "map",
+    }
+}
+
 /// JSON escapes what could steer a terminal.
 pub(super) fn json(value: &Value) -> String {
     let mut value = value.clone();
