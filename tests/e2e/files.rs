@@ -55,6 +55,26 @@ fn files_go_in_and_out_and_become_an_image() {
     let ran = home.docker(&["run", "--rm", "made:1", "sh", "-c", "cat /in.txt; echo $WORD"]);
     assert_eq!(ran.ok(), "from outside\nkept");
     assert_eq!(home.berth(&["run", "--rm", "made:2", "cat", "/made"]).ok(), "inside");
+
+    // What takes room, in the same words.
+    home.docker(&["run", "--name", "idle", "-v", "data:/data", "made:1", "sh", "-c", "echo 0123456789 > /data/file"])
+        .ok();
+    home.docker(&["volume", "create", "spare"]).ok();
+    let fields = "{{.Type}} {{.TotalCount}} {{.Active}} {{.Size}} {{.Reclaimable}}";
+    for format in [&[][..], &["--format", fields], &["--format", "json"]] {
+        let words = [&["system", "df"], format].concat();
+        assert_eq!(home.berth(&words).ok(), home.docker(&words).ok(), "{format:?}");
+    }
+    // But for the containers, whose ages go on.
+    let lasting = |text: &str| {
+        let (images, rest) = text.split_once("\nContainers space usage:").expect("containers");
+        let (_, volumes) = rest.split_once("\nLocal Volumes space usage:").expect("volumes");
+        (images.to_owned(), volumes.trim_end().to_owned())
+    };
+    let all = ["system", "df", "-v"];
+    assert_eq!(lasting(home.berth(&all).ok()), lasting(home.docker(&all).ok()));
+    let shown = home.berth(&["system", "df", "--format", fields]);
+    assert!(shown.ok().contains("Images 3 2 ") && shown.ok().contains("Local Volumes 2 1 "), "{shown}");
 }
 
 /// Every line of docker's table of what lands where, done by both into places of their own.

@@ -103,7 +103,7 @@ pub struct ImagesUsage {
     pub images: Vec<ImageUsage>,
     /// Bytes of all layers, each once.
     pub layers: u64,
-    /// Bytes of those that no image has that a container uses.
+    /// Bytes of all but what images that containers use have to themselves.
     pub reclaimable: u64,
 }
 

@@ -12,7 +12,7 @@ use crate::{
     tree_size::tree_size,
     volume::VolumeFilters,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 impl Engine {
     /// How much each object of these kinds takes. It takes a walk through files that containers and volumes have.
@@ -32,17 +32,14 @@ impl Engine {
     /// A layer that several images have takes its room once.
     async fn images_usage(&self) -> Result<ImagesUsage> {
         let images = self.inner.seams.images.list().await?;
-        let used: HashSet<String> =
-            self.inner.roster.all().iter().map(|container| container.definition.image_id.clone()).collect();
         let mut shared = shared_sizes(&images);
         let layers = room(images.iter());
-        let kept = room(images.iter().filter(|image| used.contains(&image.id.to_string())));
         let usage = |summary: ImageSummary| ImageUsage { shared: shared.remove(&summary.id).unwrap_or(0), summary };
-        Ok(ImagesUsage {
-            images: self.summaries(images.into_iter()).map(usage).collect(),
-            layers,
-            reclaimable: layers - kept,
-        })
+        let images: Vec<_> = self.summaries(images.into_iter()).map(usage).collect();
+        // Docker's sum: a layer that two images in use share counts as if it could go.
+        let in_use = images.iter().filter(|image| image.summary.containers > 0);
+        let kept: u64 = in_use.map(|image| image.summary.size.saturating_sub(image.shared)).sum();
+        Ok(ImagesUsage { images, layers, reclaimable: layers.saturating_sub(kept) })
     }
 
     async fn volumes_usage(&self) -> Result<Vec<VolumeUsage>> {
