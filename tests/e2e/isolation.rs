@@ -279,8 +279,8 @@ fn mounts_go_as_far_as_they_are_shared(both: &Both) {
     // Docker's client does not know the word.
     let own_users = ["run", "--rm", "--userns", "auto", "--cap-add", "SYS_ADMIN", &both.image, "sh", "-c", script];
     assert_eq!(both.home.berth(&own_users).ok(), "mounted");
-    let clients: [&dyn Fn(&[&str]) -> Ran; 2] = [&|words| both.home.docker(words), &|words| both.home.berth(words)];
-    for client in clients {
+    for ask in [Home::docker as fn(&Home, &[&str]) -> Ran, Home::berth] {
+        let client = |words: &[&str]| ask(&both.home, words);
         client(&["create", "--name", "still", "-v", "left:/v", &both.image]).ok();
         client(&["cp", "still:/etc/passwd", both.home.path().to_str().expect("UTF-8")]).ok();
         client(&["rm", "-v", "still"]).ok();

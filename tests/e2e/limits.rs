@@ -1,5 +1,7 @@
 //! Limits, pausing, usage, health and lists as a user sees them, with `berth` and with the docker CLI, in one machine.
 
+mod hogs;
+
 use berth_tests::{Home, Registry, eventually};
 use serde_json::Value;
 use std::{

@@ -65,7 +65,7 @@ enum Command {
     CheckTargets,
     /// Make a fault or an attack as often as its figure asks for
     Faults {
-        /// engine-killed, engine-restarts, concurrent, many, orphans, fuzz, attack-runtime, attack-cwd, attack-race,
+        /// engine-killed, engine-restarts, concurrent, many, hogs, orphans, vm-orphans, fuzz, attack-runtime, attack-cwd, attack-race,
         /// attack-swap, attack-copy, attack-helpers, attack-labels
         name: String,
         /// How often, instead

@@ -63,9 +63,12 @@ const SUITES: [Suite; 6] = [
         name: "e2e",
         about: "berth, docker and the window against the real machine",
         after: Built::Everything,
-        run: |c, only, n| cargo_test(c, "e2e", &["-p", "berth-tests", "--test", "e2e"], &[], only, n),
+        run: |c, only, n| cargo_test(c, "e2e", &E2E, &[], only, n),
     },
 ];
+
+/// Where the end-to-end cases are.
+const E2E: [&str; 4] = ["-p", "berth-tests", "--test", "e2e"];
 
 /// Prints the suites.
 pub(crate) fn list() {
@@ -96,8 +99,7 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
         Some(Built::Nothing) | None => {}
     }
     if chosen.iter().any(|suite| suite.name == "e2e") {
-        steps.run("test images", |note| fixtures::build(checkout, note))?;
-        steps.run("test tools", |note| tools::install(checkout, note))?;
+        fetch_for_e2e(checkout, &steps)?;
     }
     let mut total = Count::default();
     for suite in chosen {
@@ -121,6 +123,19 @@ pub(crate) fn run(checkout: &Checkout, names: &[String], only: Option<&str>) -> 
         ));
     }
     Ok(())
+}
+
+/// What end-to-end cases need besides a build.
+fn fetch_for_e2e(checkout: &Checkout, steps: &Steps) -> Result<()> {
+    steps.run("test images", |note| fixtures::build(checkout, note))?;
+    steps.run("test tools", |note| tools::install(checkout, note))
+}
+
+/// All that end-to-end cases need.
+fn prepare_e2e(checkout: &Checkout, steps: &Steps) -> Result<()> {
+    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
+    build::all(checkout, steps)?;
+    fetch_for_e2e(checkout, steps)
 }
 
 /// Runs a bench of `tests/bench`: of the machine, or of the engine on this machine's own kernel.

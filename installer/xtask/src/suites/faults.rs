@@ -1,5 +1,5 @@
-//! Faults and attacks against the engine on this machine's own kernel: each for a moment as a suite, one of them in full
-//! with `cargo xtask faults NAME`.
+//! Faults and attacks: against the engine on this machine's own kernel each for a moment as a suite, and one of them, in
+//! the VM too, in full with `cargo xtask faults NAME`.
 
 use super::{Count, cargo_test};
 use crate::build::{self, Native, cargo};
@@ -25,6 +25,10 @@ const FAULTS: [(&str, &str, u32); 11] = [
     ("attack-labels", "labels_are_data", 2_000),
 ];
 
+/// Those that are made in the VM, by an end-to-end case.
+const IN_THE_VM: [(&str, &str, u32); 2] =
+    [("hogs", "the_engine_answers_beside_hogs", 1_000), ("vm-orphans", "orphans_of_the_machine", 100_000)];
+
 /// The crates with fuzz targets, and how many inputs each target gets in full.
 const FUZZED: [&str; 4] = ["berth-api", "berth-docker-api", "berth-engine", "berth-runtime"];
 const INPUTS: u32 = 20_000;
@@ -38,16 +42,24 @@ pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Resu
         "orphans" => return orphans(checkout, times.unwrap_or(ORPHANS)),
         _ => {}
     }
-    let Some((_, case, full)) = FAULTS.iter().find(|(known, ..)| *known == name) else {
-        let known = FAULTS.map(|(known, ..)| known).join(", ") + ", fuzz, orphans";
-        return Err(Problem::because(format!("there is no fault named {name}"), format!("use one of: {known}")));
-    };
-    let times = times.unwrap_or(*full);
     let steps = Steps::new();
-    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
-    let programs = steps.run("native programs", |note| build::native(checkout, Native::Shipped, note))?;
     let mut command = cargo(checkout, &["test", "--locked"]);
-    command.args(CASES).args(["--", case, "--nocapture"]).env("BERTH_TEST_NATIVE", programs);
+    let (case, full) = if let Some((case, full)) = known(&FAULTS, name) {
+        steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
+        let programs = steps.run("native programs", |note| build::native(checkout, Native::Shipped, note))?;
+        command.args(CASES).env("BERTH_TEST_NATIVE", programs);
+        (case, full)
+    } else if let Some((case, full)) = known(&IN_THE_VM, name) {
+        super::prepare_e2e(checkout, &steps)?;
+        super::environment(checkout, command.args(super::E2E));
+        (case, full)
+    } else {
+        let names = FAULTS.iter().chain(&IN_THE_VM).map(|(known, ..)| *known).collect::<Vec<_>>().join(", ");
+        let message = format!("use one of: {names}, fuzz, orphans");
+        return Err(Problem::because(format!("there is no fault named {name}"), message));
+    };
+    let times = times.unwrap_or(full);
+    command.args(["--", case, "--nocapture"]);
     let status = command.env("BERTH_TEST_COUNT", times.to_string()).status()?;
     match status.success() {
         true => Ok(()),
@@ -56,6 +68,11 @@ pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Resu
             "run it again with the BERTH_TEST_SEED that it printed to make the same choices",
         )),
     }
+}
+
+/// What is known of a fault by its name.
+fn known<'a>(all: &[(&str, &'a str, u32)], name: &str) -> Option<(&'a str, u32)> {
+    all.iter().find(|(known, ..)| *known == name).map(|(_, case, full)| (*case, *full))
 }
 
 /// Gives every fuzz target so many inputs.
