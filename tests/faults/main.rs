@@ -1,4 +1,4 @@
-//! Faults that the engine must survive, and the shapes of its answers, on the real engine, runtime and kernel of this
+//! Faults that the engine must survive, the shapes of its answers, and the docker CLI at registries, on the real engine, runtime and kernel of this
 //! machine.
 //!
 //! `cargo xtask faults NAME [--count N]` runs one in full; without `BERTH_TEST_COUNT`, as in `cargo xtask test`, each is
@@ -13,6 +13,7 @@ mod history;
 mod idle;
 mod many;
 mod odds;
+mod registries;
 
 /// How often: what the caller asked for, or a few times.
 fn count(short: u32) -> u32 {

@@ -1,6 +1,8 @@
 //! Images, as the engine tells about them.
 
-pub use berth_image::{Checked, Damage, DamageKind, LoadEvent, PushEvent, UploadProgress};
+pub use berth_image::{
+    Checked, Damage, DamageKind, Described, DescribedPlatform, Found, LoadEvent, PushEvent, UploadProgress,
+};
 
 use crate::{ContainerPort, Timestamp, container::Healthcheck};
 use std::collections::{BTreeMap, BTreeSet};

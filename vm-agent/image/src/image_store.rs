@@ -4,11 +4,13 @@ use crate::{
     CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, Import, LoadProgress, Platform, Progress,
     PushProgress, Reference, Result, Saved, Snapshot, StoreConfig,
     assemble::blocking,
-    check, commit, import,
+    check, commit,
+    describe::{Described, describe},
+    import,
     load::Load,
     pull::{Pull, now},
     push::Push,
-    registry::{self, Client},
+    registry::{self, Client, Found},
     save, snapshot,
     store::Store,
     turns::Turns,
@@ -127,13 +129,14 @@ impl ImageStore {
     }
 
     /// Pushes the image that a tag means, or those of all tags of the repository when the reference has none, to the
-    /// registry of its name. What the registry has is not sent again.
+    /// registry of its name; with a platform, only if they are for that. What the registry has is not sent again.
     ///
     /// # Errors
-    /// [`ImageError::NothingToPush`], [`ImageError::NoSuchTag`]; any of a registry; see [`ImageError::kind`].
+    /// [`ImageError::NothingToPush`], [`ImageError::NoSuchTag`], [`ImageError::OtherPlatform`]; any of a registry; see [`ImageError::kind`].
     pub async fn push(
         &self,
         reference: &Reference,
+        platform: Option<&Platform>,
         credentials: Option<&Credentials>,
         progress: PushProgress,
     ) -> Result<()> {
@@ -141,6 +144,7 @@ impl ImageStore {
             store: self.store.clone(),
             client: self.client.clone(),
             reference: reference.clone(),
+            platform: platform.cloned(),
             credentials: credentials.cloned(),
             progress,
         };
@@ -154,6 +158,23 @@ impl ImageStore {
     /// [`ImageError::Unauthorized`] when the registry refuses them; see [`ImageError::kind`].
     pub async fn log_in(&self, server: &str, credentials: &Credentials) -> Result<Option<String>> {
         registry::log_in(&self.client, server, credentials).await
+    }
+
+    /// What the registry of `reference` has under that name, without fetching it.
+    ///
+    /// # Errors
+    /// Any of a registry; see [`ImageError::kind`].
+    pub async fn describe(&self, reference: &Reference, credentials: Option<&Credentials>) -> Result<Described> {
+        describe(self.client.clone(), &reference.clone().or_latest(), credentials).await
+    }
+
+    /// At most `limit` repositories whose name fits `term`: of docker.io, or of the registry whose host stands in front
+    /// (`localhost:5000/word`), which lists what it has.
+    ///
+    /// # Errors
+    /// Any of a registry; see [`ImageError::kind`].
+    pub async fn search(&self, term: &str, limit: usize, credentials: Option<&Credentials>) -> Result<Vec<Found>> {
+        registry::search(&self.client, term, limit, credentials).await
     }
 
     /// Loads the images of a docker archive or an OCI layout, plain or compressed tar, as `docker save` writes it. Of

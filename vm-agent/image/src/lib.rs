@@ -10,6 +10,7 @@ mod changes;
 mod check;
 mod commit;
 mod config;
+mod describe;
 mod digest;
 mod erase;
 mod error;
@@ -36,10 +37,12 @@ mod store;
 mod turns;
 mod unpack;
 
+pub use berth_protocol::settings::{ClientCertificate, ProxySettings, RegistryCertificates};
 pub use changes::{Change, ChangeKind};
 pub use check::{CheckProgress, Checked, Damage, DamageKind};
 pub use commit::Commit;
 pub use config::{Credentials, NetworkConfig, StoreConfig};
+pub use describe::{Described, DescribedPlatform};
 pub use digest::{Digest, InvalidDigest};
 pub use error::{ErrorKind, ImageError, Result};
 pub use ids::Ids;
@@ -53,6 +56,7 @@ pub use progress::{
     LayerProgress, LoadEvent, LoadProgress, Progress, PullEvent, PullStatus, PushEvent, PushProgress, UploadProgress,
 };
 pub use reference::{InvalidReference, Reference};
+pub use registry::Found;
 pub use rooted::Root;
 pub use save::{Saved, WriteArchive};
 pub use snapshot::Snapshot;

@@ -107,7 +107,7 @@ impl Client {
 }
 
 /// The end of a query.
-fn for_platform(platform: Option<&str>) -> String {
+pub(super) fn for_platform(platform: Option<&str>) -> String {
     platform.map(|platform| format!("&platform={}", http::query_value(platform))).unwrap_or_default()
 }
 

@@ -161,6 +161,18 @@ pub(crate) async fn json<T: serde::de::DeserializeOwned>(
     serde_json::from_slice(&bytes).map_err(|error| Error::Broken(format!("{path} was answered with {error}")))
 }
 
+/// [`json`] of a GET with more headers.
+pub(crate) async fn get_with<T: serde::de::DeserializeOwned>(
+    home: &BerthHome,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<T, Error> {
+    let request =
+        headers.iter().fold(Request::builder().uri(path), |request, (name, value)| request.header(*name, *value));
+    let bytes = body(successful(exchange(home, request, Empty::<Bytes>::new()).await?).await?).await?;
+    serde_json::from_slice(&bytes).map_err(|error| Error::Broken(format!("the answer cannot be read: {error}")))
+}
+
 /// What a refusal says: a problem of berthd, a message of the engine, or its bare text.
 async fn failure(response: Response<Incoming>) -> Error {
     let status = response.status().as_u16();

@@ -1,6 +1,6 @@
 //! Images, through the Docker Engine API of the guest.
 
-use super::{Client, http, segment, told};
+use super::{Client, Filters, archives::for_platform, http, segment, told};
 use crate::{
     error::Error,
     image::{CheckStep, ImageCheck, ImageRow, PullProgress},
@@ -9,7 +9,7 @@ use crate::{
 use ::http::Method;
 use bollard::{
     auth::DockerCredentials,
-    models::{ImageDeleteResponseItem, ImageSummary},
+    models::{ImageDeleteResponseItem, ImageSearchResponseItem, ImageSummary},
     query_parameters::{
         CreateImageOptions, ListImagesOptions, PruneImagesOptions, RemoveImageOptions, TagImageOptions,
     },
@@ -104,7 +104,7 @@ impl Client {
     }
 
     /// Pushes an image to the registry of its name, or those of all tags of the repository, with the user's login there;
-    /// the stream ends when it is there.
+    /// the stream ends when it is there. With a platform, only an image for that is pushed.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a reference that cannot be pushed, those of every request; the rest comes in the stream.
@@ -112,6 +112,7 @@ impl Client {
         &self,
         reference: &str,
         all_tags: bool,
+        platform: Option<&str>,
     ) -> Result<impl Stream<Item = Result<PullProgress, Error>> + Send + use<>, Error> {
         let (image, tag) = name_and_tag(reference);
         if reference.contains('@') {
@@ -120,8 +121,8 @@ impl Client {
         if all_tags && image.len() < reference.len() {
             return Err(Error::Invalid("tag can't be used with --all-tags/-a".into()));
         }
-        let tag = if all_tags { String::new() } else { format!("?tag={}", http::query_value(tag)) };
-        let path = format!("/images/{}/push{tag}", segment("image", image)?);
+        let tag = if all_tags { String::new() } else { http::query_value(tag) };
+        let path = format!("/images/{}/push?tag={tag}{}", segment("image", image)?, for_platform(platform));
         let (login, warning) = login(reference).await;
         let header = login.unwrap_or_default().header();
         let answer = http::post_empty(&self.home, &path, &[("x-registry-auth", &header)]).await?;
@@ -136,6 +137,24 @@ impl Client {
     pub async fn check_images(&self) -> Result<impl Stream<Item = Result<CheckStep, Error>> + Send + use<>, Error> {
         let answer = http::send(&self.home, Method::POST, "/images/check").await?;
         Ok(told::texts(answer).try_filter_map(async |line| checked(&line)))
+    }
+
+    /// At most `limit` repositories whose name fits `term`, of docker.io or of the registry whose host stands in front.
+    ///
+    /// # Errors
+    /// Those of every request; 400 for a filter or a limit that makes no sense.
+    pub async fn search_images(
+        &self,
+        term: &str,
+        limit: Option<i64>,
+        filters: Filters,
+    ) -> Result<Vec<ImageSearchResponseItem>, Error> {
+        let (login, _) = login(term).await;
+        let header = login.unwrap_or_default().header();
+        let filters = serde_json::to_string(&filters).map_err(|error| Error::Invalid(error.to_string()))?;
+        let (term, filters) = (http::query_value(term), http::query_value(&filters));
+        let path = format!("/images/search?term={term}&limit={}&filters={filters}", limit.unwrap_or(0));
+        http::get_with(&self.home, &path, &[("x-registry-auth", &header)]).await
     }
 
     /// Shows a login to its registry; gives it as it is to be kept, where the registry gives a token for the password.

@@ -29,6 +29,9 @@ pub(crate) enum ImageVerb {
         /// Accepted as in docker, where it is obsolete
         #[arg(long, hide = true)]
         disable_content_trust: bool,
+        /// Push it only if it is for this platform, such as linux/arm64
+        #[arg(long, value_name = "PLATFORM")]
+        platform: Option<String>,
         /// Such as localhost:5000/app or localhost:5000/app:1.0
         image: String,
     },

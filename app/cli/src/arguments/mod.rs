@@ -74,6 +74,8 @@ pub(crate) enum Command {
     Inspect(Inspect),
     /// Log in at a registry
     Login(Login),
+    /// Search docker.io, or list what another registry has: localhost:5000/word
+    Search(Search),
     /// Forget the login at a registry
     Logout {
         /// Such as localhost:5000; docker.io without it
@@ -196,6 +198,24 @@ impl Command {
             _ => false,
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Search {
+    /// Only some: stars=NUMBER, is-official=true
+    #[arg(short, long, value_name = "FILTER")]
+    pub(crate) filter: Vec<String>,
+    /// "table", "json", or a template such as '{{.Name}}'
+    #[arg(long, default_value = "table", value_name = "FORMAT", hide_default_value = true)]
+    pub(crate) format: String,
+    /// How many at most, 1 to 100; 25 without it
+    #[arg(long, allow_negative_numbers = true, value_name = "NUMBER")]
+    pub(crate) limit: Option<i64>,
+    /// Whole descriptions
+    #[arg(long)]
+    pub(crate) no_trunc: bool,
+    /// Part of a name; the whole of another registry is "localhost:5000/"
+    pub(crate) term: String,
 }
 
 #[derive(Args)]

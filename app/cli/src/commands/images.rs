@@ -21,7 +21,9 @@ use tokio::fs::File;
 pub(super) async fn verb(client: &Client, verb: ImageVerb) -> Outcome {
     match verb {
         ImageVerb::Pull { quiet, platform, image } => pull(client, &image, platform.as_deref(), quiet).await,
-        ImageVerb::Push { all_tags, quiet, image, .. } => push(client, &image, all_tags, quiet).await,
+        ImageVerb::Push { all_tags, quiet, platform, image, .. } => {
+            push(client, &image, all_tags, platform.as_deref(), quiet).await
+        }
         ImageVerb::Tag { source, target } => Ok(client.tag_image(&source, &target).await.map(|()| 0)?),
         ImageVerb::Save(options) => save(client, &options).await,
         ImageVerb::Load(options) => load(client, &options).await,
@@ -36,8 +38,8 @@ async fn pull(client: &Client, image: &str, platform: Option<&str>, quiet: bool)
     Ok(0)
 }
 
-async fn push(client: &Client, image: &str, all_tags: bool, quiet: bool) -> Outcome {
-    show(client.push(image, all_tags).await?, if quiet { To::Nowhere } else { To::Stdout }).await?;
+async fn push(client: &Client, image: &str, all_tags: bool, platform: Option<&str>, quiet: bool) -> Outcome {
+    show(client.push(image, all_tags, platform).await?, if quiet { To::Nowhere } else { To::Stdout }).await?;
     if quiet {
         outln!("{image}");
     }

@@ -19,6 +19,7 @@ mod logs;
 mod machine;
 mod prune;
 mod run;
+mod search;
 mod session;
 mod since;
 mod stats;
@@ -63,6 +64,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         }
         Command::Inspect(options) => inspect::any(&client, &options).await,
         Command::Login(options) => login::login(&client, options).await,
+        Command::Search(options) => search::search(&client, &options).await,
         Command::Logout { server } => login::logout(server.as_deref()).await,
         Command::OnImage(verb) | Command::Image(ImageCommand::Verb(verb)) => {
             Box::pin(images::verb(&client, *verb)).await

@@ -35,11 +35,15 @@ const INPUTS: u32 = 20_000;
 /// How many processes lose their parents in full.
 const ORPHANS: u32 = 100_000;
 
+/// How often a registry misbehaves in full.
+const REGISTRY: u32 = 1_000;
+
 /// Makes a fault as often as its figure asks for, or `times`.
 pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Result<()> {
     match name {
         "fuzz" => return fuzz(checkout, times.unwrap_or(INPUTS)),
         "orphans" => return orphans(checkout, times.unwrap_or(ORPHANS)),
+        "registry" => return registry(checkout, times.unwrap_or(REGISTRY)),
         _ => {}
     }
     let steps = Steps::new();
@@ -55,7 +59,7 @@ pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Resu
         (case, full)
     } else {
         let names = FAULTS.iter().chain(&IN_THE_VM).map(|(known, ..)| *known).collect::<Vec<_>>().join(", ");
-        let message = format!("use one of: {names}, fuzz, orphans");
+        let message = format!("use one of: {names}, fuzz, orphans, registry");
         return Err(Problem::because(format!("there is no fault named {name}"), message));
     };
     let times = times.unwrap_or(full);
@@ -98,6 +102,22 @@ fn orphans(checkout: &Checkout, count: u32) -> Result<()> {
     match status.success() {
         true => Ok(()),
         false => Err(Problem::because(format!("orphans x{count} ended with {status}"), "read its output above")),
+    }
+}
+
+/// Has pulls meet a registry that misbehaves so many times.
+fn registry(checkout: &Checkout, count: u32) -> Result<()> {
+    let steps = Steps::new();
+    steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
+    let mut command = cargo(checkout, &["test", "--locked", "-p", "berth-image", "--test", "images"]);
+    command.args(["--", "faults::", "--nocapture"]).env("BERTH_TEST_COUNT", count.to_string());
+    let status = command.status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Problem::because(
+            format!("registry x{count} ended with {status}"),
+            "run it again with the BERTH_TEST_SEED that it printed to make the same choices",
+        )),
     }
 }
 

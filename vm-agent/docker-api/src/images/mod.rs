@@ -14,6 +14,7 @@ mod pull;
 mod push;
 mod remove;
 mod save;
+mod search;
 mod tag;
 
 pub(crate) use inspect::{healthcheck, set};
@@ -43,6 +44,7 @@ async fn dispatch(
     let method = request.method().clone();
     match (&method, rest.as_str()) {
         (&Method::GET | &Method::HEAD, "json") => list::get(&engine, version, &query).await,
+        (&Method::GET, "search") => search::get(&engine, &query, request.headers()).await,
         (&Method::POST, "create")
             if query.get("fromImage").is_none()
                 && let Some(source) = query.get("fromSrc") =>

@@ -1,6 +1,9 @@
 //! `POST /images/{name}/push`: a push, told line by line.
 
-use super::message::{self, Detail, Message};
+use super::{
+    message::{self, Detail, Message},
+    platform,
+};
 use crate::{error::Reply, query::Query, registries::credentials, wire::lines};
 use berth_engine::{
     Engine,
@@ -15,7 +18,8 @@ pub(super) async fn post(engine: &Engine, name: &str, query: &Query, headers: &H
         Some(tag) => format!("{name}:{tag}"),
         None => name.to_owned(),
     };
-    let progress = engine.push_image(&reference, credentials::from_headers(headers)).await?;
+    let platform = platform::of(query)?;
+    let progress = engine.push_image(&reference, platform.as_deref(), credentials::from_headers(headers)).await?;
     message::reply(progress, said).await
 }
 

@@ -2,10 +2,14 @@
 
 mod auth;
 pub(crate) mod credentials;
+mod distribution;
 
-use axum::{Router, routing::post};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use berth_engine::Engine;
 
 pub(crate) fn routes() -> Router<Engine> {
-    Router::new().route("/auth", post(auth::post))
+    Router::new().route("/auth", post(auth::post)).route("/distribution/{*rest}", get(distribution::get))
 }

@@ -5,7 +5,7 @@ use crate::{
     Error, Result, Timestamp,
     container::{Healthcheck, image_ports},
     event::EventKind,
-    image::{ImageConfig, ImageDetails, ImageRemoval, LayerStep, PullProgress, RegistryAuth},
+    image::{Described, Found, ImageConfig, ImageDetails, ImageRemoval, LayerStep, PullProgress, RegistryAuth},
 };
 use berth_image::{
     Credentials, Image, ImageUse, LayerProgress, Platform, PullEvent, PullStatus, PushEvent, Reference, Removal,
@@ -54,13 +54,20 @@ impl Engine {
         }))
     }
 
-    /// Sends an image to the registry of its name, or those of all tags of the repository when the reference has none.
+    /// Sends an image to the registry of its name, or those of all tags of the repository when the reference has none;
+    /// with a platform, only if they are for that.
     /// Errors that are known before anything is sent are returned; later ones end the stream.
     ///
     /// # Errors
     /// A reference that is none.
-    pub async fn push_image(&self, reference: &str, auth: Option<RegistryAuth>) -> Result<PushStream> {
+    pub async fn push_image(
+        &self,
+        reference: &str,
+        platform: Option<&str>,
+        auth: Option<RegistryAuth>,
+    ) -> Result<PushStream> {
         let reference = parse_reference(reference)?;
+        let platform = parse_platform(platform)?;
         let credentials = auth.and_then(credentials);
         let engine = self.clone();
         Ok(told(|news| async move {
@@ -74,7 +81,8 @@ impl Engine {
                     drop(news.send(Ok(event)));
                 })
             };
-            let pushed = engine.inner.seams.images.push(&reference, credentials.as_ref(), progress).await;
+            let pushed =
+                engine.inner.seams.images.push(&reference, platform.as_ref(), credentials.as_ref(), progress).await;
             if let Err(e) = pushed {
                 drop(news.send(Err(e.into())));
             }
@@ -90,6 +98,23 @@ impl Engine {
         let nobody = Credentials::Basic { username: String::new(), password: String::new() };
         let credentials = credentials(auth).unwrap_or(nobody);
         Ok(self.inner.seams.images.log_in(server, &credentials).await?.unwrap_or_default())
+    }
+
+    /// What a registry has under a name.
+    ///
+    /// # Errors
+    /// A reference that is none; the registry's.
+    pub async fn describe_image(&self, reference: &str, auth: Option<RegistryAuth>) -> Result<Described> {
+        let reference = parse_reference(reference)?;
+        Ok(self.inner.seams.images.describe(&reference, auth.and_then(credentials).as_ref()).await?)
+    }
+
+    /// At most `limit` repositories whose name fits `term`, which may begin with a registry's host.
+    ///
+    /// # Errors
+    /// The registry's.
+    pub async fn search_images(&self, term: &str, limit: usize, auth: Option<RegistryAuth>) -> Result<Vec<Found>> {
+        Ok(self.inner.seams.images.search(term, limit, auth.and_then(credentials).as_ref()).await?)
     }
 
     /// Everything about one image, by reference, id or prefix of an id.

@@ -3,9 +3,9 @@
 use crate::seam::{Images, InUse, Snapshotter};
 use async_trait::async_trait;
 use berth_image::{
-    CheckProgress, Checked, Commit, Credentials, Digest, History, Ids, Image, ImageConfig, ImageError, ImageId, Import,
-    LoadEvent, LoadProgress, Platform, Progress, PullEvent, PullStatus, PushEvent, PushProgress, Reference, Removal,
-    Saved, Snapshot,
+    CheckProgress, Checked, Commit, Credentials, Described, Digest, Found, History, Ids, Image, ImageConfig,
+    ImageError, ImageId, Import, LoadEvent, LoadProgress, Platform, Progress, PullEvent, PullStatus, PushEvent,
+    PushProgress, Reference, Removal, Saved, Snapshot,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -108,6 +108,7 @@ impl Images for FakeImages {
     async fn push(
         &self,
         reference: &Reference,
+        _platform: Option<&Platform>,
         _credentials: Option<&Credentials>,
         progress: PushProgress,
     ) -> Result<(), ImageError> {
@@ -128,6 +129,19 @@ impl Images for FakeImages {
                 Err(ImageError::Unauthorized(format!("login attempt to {server} failed with status: 401 Unauthorized")))
             }
         }
+    }
+
+    async fn describe(&self, reference: &Reference, _: Option<&Credentials>) -> Result<Described, ImageError> {
+        let registry = self.registry.lock().unwrap();
+        let image = registry.get(&reference.clone().or_latest().to_string());
+        let image = image.ok_or_else(|| ImageError::ManifestUnknown(reference.familiar(), "unknown".into()))?;
+        Ok(Described { media_type: String::new(), digest: image.id, size: 0, platforms: vec![] })
+    }
+
+    async fn search(&self, term: &str, limit: usize, _: Option<&Credentials>) -> Result<Vec<Found>, ImageError> {
+        let registry = self.registry.lock().unwrap();
+        let names = registry.keys().filter(|name| name.contains(term)).take(limit);
+        Ok(names.map(|name| Found { name: name.clone(), ..Found::default() }).collect())
     }
 
     /// The archive is the image's name.

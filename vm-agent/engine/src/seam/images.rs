@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use berth_image::{
-    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, ImageStore, ImageUse, Import,
-    LoadProgress, Platform, Progress, PushProgress, Reference, Removal, Saved,
+    CheckProgress, Checked, Commit, Credentials, Described, Found, Image, ImageError, ImageId, ImageStore, ImageUse,
+    Import, LoadProgress, Platform, Progress, PushProgress, Reference, Removal, Saved,
 };
 use tokio::io::AsyncRead;
 
@@ -32,6 +32,7 @@ pub trait Images: Send + Sync {
     async fn push(
         &self,
         reference: &Reference,
+        platform: Option<&Platform>,
         credentials: Option<&Credentials>,
         progress: PushProgress,
     ) -> Result<(), ImageError>;
@@ -41,6 +42,24 @@ pub trait Images: Send + Sync {
     /// # Errors
     /// The store's.
     async fn log_in(&self, server: &str, credentials: &Credentials) -> Result<Option<String>, ImageError>;
+
+    /// What a registry has under a name.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn describe(&self, reference: &Reference, credentials: Option<&Credentials>)
+    -> Result<Described, ImageError>;
+
+    /// At most `limit` repositories whose name fits `term`.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn search(
+        &self,
+        term: &str,
+        limit: usize,
+        credentials: Option<&Credentials>,
+    ) -> Result<Vec<Found>, ImageError>;
 
     /// Reads an archive.
     ///
@@ -123,14 +142,32 @@ impl Images for ImageStore {
     async fn push(
         &self,
         reference: &Reference,
+        platform: Option<&Platform>,
         credentials: Option<&Credentials>,
         progress: PushProgress,
     ) -> Result<(), ImageError> {
-        Self::push(self, reference, credentials, progress).await
+        Self::push(self, reference, platform, credentials, progress).await
     }
 
     async fn log_in(&self, server: &str, credentials: &Credentials) -> Result<Option<String>, ImageError> {
         Self::log_in(self, server, credentials).await
+    }
+
+    async fn describe(
+        &self,
+        reference: &Reference,
+        credentials: Option<&Credentials>,
+    ) -> Result<Described, ImageError> {
+        Self::describe(self, reference, credentials).await
+    }
+
+    async fn search(
+        &self,
+        term: &str,
+        limit: usize,
+        credentials: Option<&Credentials>,
+    ) -> Result<Vec<Found>, ImageError> {
+        Self::search(self, term, limit, credentials).await
     }
 
     async fn load(

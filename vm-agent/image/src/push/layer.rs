@@ -6,7 +6,7 @@ use crate::{
     digest::Hashed,
     error::IoContext as _,
     manifest::LayerBlob,
-    registry::{Begun, RESUMES, Rest, Session, back_off},
+    registry::{Begun, Part, RESUMES, Session, back_off},
     store::{Scratch, Store},
     unpack::compression::{self, Kind},
 };
@@ -22,13 +22,16 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use tokio::io::AsyncSeekExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio_util::io::ReaderStream;
 
 /// Bytes that are read and sent together.
 const PIECE: usize = 64 << 10;
 /// How many bytes go between two reports.
 const REPORT_EVERY: u64 = 512 << 10;
+/// Bytes of a blob that are sent with one request. What a registry has acknowledged is never sent again, so this is the
+/// most that is sent twice after a break; registries over object stores want 5 MiB at least.
+const PART: u64 = 16 << 20;
 
 /// A layer that is to be at the registry.
 pub(super) struct Upload {
@@ -82,9 +85,9 @@ impl Upload {
                 progress(PushEvent::Layer { id: id.clone(), progress: pushing });
             })
         };
-        send(&self.session, location, blob, &gone, &|from| {
+        send(&self.session, location, blob, &gone, &|from, to| {
             let (path, gone, report) = (path.clone(), gone.clone(), report.clone());
-            body(path, from, move |bytes| {
+            body(path, from, to, move |bytes| {
                 let before = gone.fetch_add(bytes, Ordering::Relaxed);
                 if before / REPORT_EVERY != (before + bytes) / REPORT_EVERY {
                     report(before + bytes);
@@ -106,32 +109,46 @@ pub(super) async fn send_bytes(session: &Session, digest: &Digest, bytes: &Arc<[
     }
     let Begun::At(location) = session.begin(None).await? else { return Ok(()) };
     let blob = LayerBlob { digest: *digest, size: bytes.len() as u64, compression: Kind::Plain };
-    send(session, location, &blob, &AtomicU64::new(0), &|from| {
-        let rest = usize::try_from(from).ok().and_then(|from| bytes.get(from..));
-        Body::from(Bytes::copy_from_slice(rest.unwrap_or_default()))
+    send(session, location, &blob, &AtomicU64::new(0), &|from, to| {
+        let range = usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(bytes.len());
+        Body::from(Bytes::copy_from_slice(bytes.get(range).unwrap_or_default()))
     })
     .await
 }
 
-/// Sends a blob to `location`. A connection that breaks is taken up where it broke.
+/// Sends a blob part by part, and takes it up again where a connection broke. One who takes no parts gets it whole.
 async fn send(
     session: &Session,
     mut location: reqwest::Url,
     blob: &LayerBlob,
     gone: &AtomicU64,
-    body: &(dyn Fn(u64) -> Body + Send + Sync),
+    body: &(dyn Fn(u64, u64) -> Body + Send + Sync),
 ) -> Result<()> {
-    let mut from = 0;
-    let mut resumes = 0;
+    let (mut from, mut resumes, mut part) = (0, 0, PART);
     loop {
         gone.store(from, Ordering::Relaxed);
-        let rest = Rest { from, size: blob.size, body: &|| body(from), gone };
+        let to = blob.size.min(from.saturating_add(part));
         let sent = async {
-            let next = if from < blob.size { session.send_blob(&location, &rest).await? } else { location.clone() };
-            session.finish(&next, &blob.digest).await
+            if from == to {
+                return session.finish(&location, &blob.digest).await.map(|()| None);
+            }
+            let part = Part { from, to, size: blob.size, body: &|| body(from, to), gone };
+            session.send_blob(&location, &part).await.map(Some)
         };
         let error = match sent.await {
-            Ok(()) => return Ok(()),
+            Ok(None) => return Ok(()),
+            Ok(Some(Some(next))) => {
+                (from, location, resumes) = (to, next, 0);
+                continue;
+            }
+            Ok(Some(None)) => {
+                part = u64::MAX;
+                match session.begin(None).await? {
+                    Begun::At(next) => (from, location) = (0, next),
+                    Begun::Mounted => return Ok(()),
+                }
+                continue;
+            }
             Err(error) if error.kind() != ErrorKind::Unavailable || resumes == RESUMES => return Err(error),
             Err(error) => error,
         };
@@ -155,12 +172,12 @@ async fn send(
     }
 }
 
-/// The file's bytes from `from` on; `count` is told how many go.
-fn body(path: PathBuf, from: u64, count: impl Fn(u64) + Send + Sync + 'static) -> Body {
+/// The file's bytes from `from` up to `to`; `count` is told how many go.
+fn body(path: PathBuf, from: u64, to: u64, count: impl Fn(u64) + Send + Sync + 'static) -> Body {
     let bytes = async move {
         let mut file = tokio::fs::File::open(&path).await?;
         file.seek(SeekFrom::Start(from)).await?;
-        Ok::<_, io::Error>(ReaderStream::with_capacity(file, PIECE))
+        Ok::<_, io::Error>(ReaderStream::with_capacity(file.take(to - from), PIECE))
     };
     let pieces = futures_util::stream::once(bytes).try_flatten();
     Body::wrap_stream(pieces.inspect_ok(move |piece| count(piece.len() as u64)))

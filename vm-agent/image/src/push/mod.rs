@@ -3,7 +3,7 @@
 mod layer;
 
 use crate::{
-    Credentials, Digest, Image, ImageError, PushEvent, PushProgress, Reference, Result, UploadProgress,
+    Credentials, Digest, Image, ImageError, Platform, PushEvent, PushProgress, Reference, Result, UploadProgress,
     assemble::{Lease, blocking},
     manifest::{self, Family, LayerBlob},
     pull::now,
@@ -26,6 +26,8 @@ pub(crate) struct Push {
     pub(crate) client: Arc<Client>,
     /// With a tag, or all tags of the repository.
     pub(crate) reference: Reference,
+    /// What the images must be for, when that matters.
+    pub(crate) platform: Option<Platform>,
     pub(crate) credentials: Option<Credentials>,
     pub(crate) progress: PushProgress,
 }
@@ -52,7 +54,11 @@ impl Push {
                 let id = store.named(&wanted)?;
                 id.map(|id| store.image(&id)).transpose().map(Option::flatten)
             });
-            images.push((name, tag, image.await?.ok_or_else(|| ImageError::NoSuchTag(reference.familiar()))?));
+            let image = image.await?.ok_or_else(|| ImageError::NoSuchTag(reference.familiar()))?;
+            if let Some(platform) = &self.platform {
+                image.config.must_suit(platform, &name.familiar())?;
+            }
+            images.push((name, tag, image));
         }
         let blobs: BTreeSet<Digest> =
             images.iter().flat_map(|(_, _, image)| &image.layers).map(|layer| layer.blob).collect();

@@ -1,6 +1,10 @@
 //! One question and its answer: authorization, redirects, failures.
 
-use super::{Link, Session, challenge, failure, origin, token};
+use super::{
+    Link, Session,
+    challenge::{self, Challenge},
+    failure, origin, token,
+};
 use crate::{ImageError, Result};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode, Url,
@@ -45,6 +49,9 @@ impl Session {
     /// Why an answer is no success.
     pub(super) async fn refused(&self, url: &Url, response: Response) -> ImageError {
         let status = response.status();
+        if status == StatusCode::UNAUTHORIZED && self.link.credentials.is_none() && wants_a_password(&response) {
+            return failure::nobody(&self.reference);
+        }
         let body = body(response, url, ERROR_MAX).await.unwrap_or_default();
         failure::answer(&self.reference, &self.access, status, &body)
     }
@@ -138,9 +145,7 @@ impl Link {
         if *held != answered.authorization {
             return Ok(true);
         }
-        let headers = answered.response.headers().get_all(WWW_AUTHENTICATE).iter();
-        let texts = headers.filter_map(|value| value.to_str().ok());
-        let challenges: Vec<_> = texts.flat_map(challenge::parse).collect();
+        let challenges = challenges(&answered.response);
         let answer = token::answer(self, &challenges).await?;
         let news = answer.is_some() && answer != *held;
         if answer.is_some() {
@@ -153,6 +158,16 @@ impl Link {
     pub(super) async fn greet(&self) -> Result<Response> {
         self.read(&self.base, Ask::default()).await
     }
+}
+
+fn challenges(response: &Response) -> Vec<Challenge> {
+    let headers = response.headers().get_all(WWW_AUTHENTICATE).iter();
+    headers.filter_map(|value| value.to_str().ok()).flat_map(challenge::parse).collect()
+}
+
+fn wants_a_password(response: &Response) -> bool {
+    let challenges = challenges(response);
+    !challenges.is_empty() && challenges.iter().all(|challenge| challenge.scheme == "basic")
 }
 
 /// A whole answer of at most `max` bytes.

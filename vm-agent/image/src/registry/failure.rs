@@ -104,6 +104,11 @@ fn tls_reason(error: &rustls::Error) -> String {
     format!("tls: failed to verify certificate: {why}")
 }
 
+/// An answer that makes no sense.
+pub(super) fn nonsense(url: &Url, error: &serde_json::Error) -> ImageError {
+    ImageError::Registry(format!("Get \"{url}\": the answer cannot be read: {error}"))
+}
+
 /// What a token service said that gave no token.
 pub(super) fn token(realm: &Url, status: StatusCode, body: &[u8]) -> ImageError {
     let body: Option<Body> = serde_json::from_slice(body).ok();
@@ -126,6 +131,12 @@ pub(super) fn token(realm: &Url, status: StatusCode, body: &[u8]) -> ImageError 
             said.map(|said| format!(": {said}")).unwrap_or_default()
         )),
     }
+}
+
+/// A password is wanted and there is none, in docker's words.
+pub(super) fn nobody(reference: &Reference) -> ImageError {
+    let repository = reference.familiar_repository();
+    ImageError::Unauthorized(format!("no basic auth credentials: {repository} may require 'docker login'"))
 }
 
 /// An answer that is no success, for a manifest or a blob of `reference`.

@@ -12,6 +12,7 @@ mod failure;
 mod login;
 mod names;
 mod origin;
+mod search;
 mod tls;
 mod token;
 mod upload;
@@ -22,9 +23,11 @@ use client::{Trust, url_of};
 pub(crate) use download::Served;
 pub(crate) use login::log_in;
 use reqwest::{Method, RequestBuilder, Url, header::HeaderValue};
+pub use search::Found;
+pub(crate) use search::search;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::Mutex;
-pub(crate) use upload::{Begun, Rest};
+pub(crate) use upload::{Begun, Part};
 
 /// For a connection to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);

@@ -20,10 +20,12 @@ pub(crate) enum Begun {
     At(Url),
 }
 
-/// The rest of a blob, to be sent.
-pub(crate) struct Rest<'a> {
+/// A part of a blob, to be sent.
+pub(crate) struct Part<'a> {
     /// Where its first byte is in the blob.
     pub(crate) from: u64,
+    /// Where the byte behind its last one is.
+    pub(crate) to: u64,
     /// Bytes of the whole blob.
     pub(crate) size: u64,
     /// The bytes, read anew each time that they are sent.
@@ -58,22 +60,34 @@ impl Session {
         }
     }
 
-    /// Sends the rest of a blob; gives where to go on.
-    pub(crate) async fn send_blob(&self, location: &Url, rest: &Rest<'_>) -> Result<Url> {
+    /// Sends a part of a blob; gives where to go on, or `None` when the registry takes blobs only whole.
+    pub(crate) async fn send_blob(&self, location: &Url, part: &Part<'_>) -> Result<Option<Url>> {
+        let whole = part.from == 0 && part.to == part.size;
         let add = |request: RequestBuilder| {
             let request = request
                 .header(CONTENT_TYPE, "application/octet-stream")
-                .header(CONTENT_LENGTH, rest.size - rest.from)
-                .body((rest.body)());
-            match rest.from {
-                // Not every registry takes a range where nothing is continued.
-                0 => request,
-                from => request.header(CONTENT_RANGE, format!("{from}-{}", rest.size.saturating_sub(1))),
-            }
+                .header(CONTENT_LENGTH, part.to - part.from)
+                .body((part.body)());
+            // Not every registry takes a range where there are no parts.
+            if whole { request } else { request.header(CONTENT_RANGE, format!("{}-{}", part.from, part.to - 1)) }
         };
         let sent = self.link.change(Method::PATCH, location, add);
-        let response = unless_stalled(rest.gone, sent).await.unwrap_or_else(|| Err(stalled(location)))?;
-        self.accepted(location, response).await
+        let response = unless_stalled(part.gone, sent).await.unwrap_or_else(|| Err(stalled(location)))?;
+        match response.status() {
+            status if status.is_success() => Link::next(location, &response).map(Some),
+            // What another try, or other credentials, would not change.
+            StatusCode::BAD_REQUEST
+            | StatusCode::NOT_FOUND
+            | StatusCode::METHOD_NOT_ALLOWED
+            | StatusCode::LENGTH_REQUIRED
+            | StatusCode::RANGE_NOT_SATISFIABLE
+            | StatusCode::NOT_IMPLEMENTED
+                if !whole =>
+            {
+                Ok(None)
+            }
+            _ => Err(self.refused(location, response).await),
+        }
     }
 
     /// How many bytes of an upload have come, and where it goes on.
@@ -106,13 +120,6 @@ impl Session {
     async fn put(&self, url: &Url, add: impl Fn(RequestBuilder) -> RequestBuilder) -> Result<Response> {
         let put = tokio::time::timeout(READ_TIMEOUT, self.link.change(Method::PUT, url, add)).await;
         put.unwrap_or_else(|_| Err(stalled(url)))
-    }
-
-    async fn accepted(&self, location: &Url, response: Response) -> Result<Url> {
-        if !response.status().is_success() {
-            return Err(self.refused(location, response).await);
-        }
-        Link::next(location, &response)
     }
 }
 

@@ -152,7 +152,7 @@ async fn what_is_pushed_is_pulled_and_run_by_podman_and_unpacked_by_umoci() {
     let (registry, test) = (Registry::start().await, store().await);
     let name = registry.name("ours:v1");
     load_for(&test, &docker_archive(&image(), &[&name.familiar()]), None).await.unwrap();
-    test.store.push(&name, None, std::sync::Arc::new(|_| {})).await.unwrap();
+    test.store.push(&name, None, None, std::sync::Arc::new(|_| {})).await.unwrap();
     let from = format!("docker://{}", name.familiar());
     run(dir.path(), "skopeo", &["copy", "--src-tls-verify=false", &from, "oci:layout:v1"]);
     run(dir.path(), "umoci", &["unpack", "--image", "layout:v1", "files"]);

@@ -4,9 +4,11 @@
 
 mod concurrent;
 mod damage;
+mod faults;
 mod fixture;
 mod foreign;
 mod gate;
+mod hostile;
 mod killed;
 mod load;
 mod misbehaving;
@@ -14,8 +16,10 @@ mod names;
 mod proxy;
 mod pull;
 mod push;
+mod reach;
 mod registry;
 mod remove;
 mod save;
 mod secure;
 mod snapshot;
+mod world;

@@ -1,10 +1,12 @@
 use crate::{
     fixture::{Compression, DOCKER, FixtureImage, files, layer, noise, tar},
+    gate::{self, Kind},
     load::load_for,
+    proxy::{self, Fault},
     registry::{Registry, TestStore, quiet, store},
 };
-use berth_image::{Digest, ErrorKind, ImageError, PushEvent, PushProgress, Reference};
-use std::sync::{Arc, Mutex};
+use berth_image::{Credentials, Digest, ErrorKind, ImageError, PushEvent, PushProgress, Reference};
+use std::sync::{Arc, Mutex, atomic::Ordering};
 
 #[derive(Clone, Debug, Default)]
 struct Said(Arc<Mutex<Vec<String>>>);
@@ -26,7 +28,7 @@ impl Said {
 
 async fn push(test: &TestStore, name: &Reference) -> Result<Said, ImageError> {
     let said = Said::default();
-    test.store.push(name, None, said.sink()).await?;
+    test.store.push(name, None, None, said.sink()).await?;
     Ok(said)
 }
 
@@ -114,6 +116,87 @@ async fn all_tags_of_a_repository_go_and_what_is_not_there_is_told_in_dockers_wo
         error.to_string(),
         format!("An image does not exist locally with the tag: 127.0.0.1:{}/nothing", to.port)
     );
+    for (platform, comes) in [("linux/amd64", true), ("linux/arm64", false)] {
+        let platform = platform.parse().unwrap();
+        let pushed = test.store.push(&to.name("app:one"), Some(&platform), None, Said::default().sink()).await;
+        let said = pushed.as_ref().err().map(ToString::to_string);
+        let refusal = format!(
+            "image with reference 127.0.0.1:{}/app:one was found but does not provide the specified platform (linux/arm64)",
+            to.port
+        );
+        assert_eq!(said, (!comes).then_some(refusal));
+    }
     let by_digest = to.name("app").at_digest(Digest::of(b""));
     assert_eq!(push(&test, &by_digest).await.unwrap_err().to_string(), "cannot push a digest reference");
+}
+
+/// One layer of 40 MiB, which is sent in three parts; and the bytes of all that is sent.
+fn large() -> (FixtureImage, u64) {
+    let image = FixtureImage::new(vec![layer(tar(&[("noise", &noise(40 << 20, 7))]), Compression::Zstd)]);
+    let size = image.layers[0].blob.bytes.len() + image.config.bytes.len();
+    (image, size as u64)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_upload_is_taken_up_behind_its_last_part() {
+    let (image, size) = large();
+    // The third part breaks 3 MiB behind its beginning, twice.
+    let cases = [
+        // What stands between keeps back what is no whole request: the registry goes on where the last part ended.
+        (false, size + 2 * (3 << 20)),
+        // Debian's docker-registry forgets an upload whose request broke off, so that all begins anew.
+        (true, 3 * size),
+    ];
+    for (passes_on, at_most) in cases {
+        let (from, to, test) = (Registry::start().await, Registry::start().await, store().await);
+        from.push("app", "latest", &image).await;
+        test.store.pull(&from.name("app"), None, None, quiet()).await.unwrap();
+        let third = Fault::CutUpload { after: 3 << 20, times: 2, passes_on };
+        let proxy = proxy::start_at(to.port, "PATCH", third, 2).await;
+        let name: Reference = format!("127.0.0.1:{}/app:latest", proxy.port).parse().unwrap();
+        test.store.tag(&from.name("app").or_latest().familiar(), &name).await.unwrap();
+        push(&test, &name).await.unwrap();
+        let uploaded = proxy.uploaded.load(Ordering::SeqCst);
+        assert!(uploaded > size && uploaded <= at_most, "{uploaded} bytes for {size}");
+        let other = store().await;
+        let pulled = other.store.pull(&to.name("app"), None, None, quiet()).await.unwrap();
+        assert_eq!(pulled.id, image.id());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_takes_no_parts_gets_blobs_whole() {
+    let (image, size) = large();
+    let (from, to, test) = (Registry::start().await, Registry::start().await, store().await);
+    from.push("app", "latest", &image).await;
+    test.store.pull(&from.name("app"), None, None, quiet()).await.unwrap();
+    let proxy = proxy::start_at(to.port, "PATCH", Fault::Parts, 0).await;
+    let name: Reference = format!("127.0.0.1:{}/app:latest", proxy.port).parse().unwrap();
+    test.store.tag(&from.name("app").or_latest().familiar(), &name).await.unwrap();
+    push(&test, &name).await.unwrap();
+    assert!(proxy.uploaded.load(Ordering::SeqCst) <= size + (16 << 20));
+    assert_eq!(store().await.store.pull(&to.name("app"), None, None, quiet()).await.unwrap().id, image.id());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_ends_on_the_way_is_fetched_anew() {
+    let (registry, from, test) = (Registry::start().await, Registry::start().await, store().await);
+    let layers = (0..12).map(|n| files(&[(&format!("f{n}"), b"x")])).collect();
+    let image = FixtureImage::new(layers);
+    from.push("app", "latest", &image).await;
+    test.store.pull(&from.name("app"), None, None, quiet()).await.unwrap();
+    let gate = gate::start(registry.port, Kind::BearerEnding { after: 10 }).await;
+    let name: Reference = format!("127.0.0.1:{}/team/app:latest", gate.port).parse().unwrap();
+    test.store.tag(&from.name("app").or_latest().familiar(), &name).await.unwrap();
+    for credentials in [
+        Credentials::Basic { username: "user".into(), password: "canary".into() },
+        Credentials::IdentityToken("l4st1ng".into()),
+    ] {
+        gate.token_requests.lock().unwrap().clear();
+        test.store.push(&name, None, Some(&credentials), Arc::new(|_| {})).await.unwrap();
+        let other = store().await;
+        assert_eq!(other.store.pull(&name, None, Some(&credentials), quiet()).await.unwrap().id, image.id());
+        let tokens = gate.token_requests.lock().unwrap().len();
+        assert!((3..20).contains(&tokens), "{tokens} tokens");
+    }
 }

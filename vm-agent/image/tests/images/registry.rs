@@ -33,7 +33,22 @@ impl Registry {
         Self::launch(&format!("  tls:\n    certificate: {dir}/cert.pem\n    key: {dir}/key.pem\n"), "https").await
     }
 
+    /// With a `tls` section that lets nobody in without the certificate of a directory.
+    pub(crate) async fn with_client_certificates(more: &str, dir: &std::path::Path) -> Self {
+        let pem = ["cert.pem", "key.pem"].map(|name| std::fs::read(dir.join(name)).unwrap()).concat();
+        let identity = reqwest::Identity::from_pem(&pem).unwrap();
+        Self::launch_with(more, "https", |http| http.identity(identity)).await
+    }
+
     async fn launch(more: &str, scheme: &'static str) -> Self {
+        Self::launch_with(more, scheme, |http| http).await
+    }
+
+    async fn launch_with(
+        more: &str,
+        scheme: &'static str,
+        own: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+    ) -> Self {
         // Another test may have been first.
         rustls::crypto::ring::default_provider().install_default().ok();
         let dir = store_dir();
@@ -52,7 +67,7 @@ impl Registry {
             .stderr(Stdio::null())
             .spawn()
             .expect("docker-registry is installed (apt install docker-registry)");
-        let http = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().unwrap();
+        let http = own(reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true)).build().unwrap();
         let registry = Self { process, port, scheme, _dir: dir, http };
         let began = Instant::now();
         while registry.http.get(registry.url("")).send().await.is_err() {

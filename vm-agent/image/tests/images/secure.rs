@@ -13,11 +13,12 @@ fn image() -> FixtureImage {
     FixtureImage::new(vec![files(&[("a", b"a")])])
 }
 
-/// An authority, and its certificate for `registry.test` in `cert.pem` and `key.pem`; gives the authority's.
-fn certificate(dir: &std::path::Path) -> String {
+/// An authority in `ca.pem`, and its certificate for these names in `cert.pem` and `key.pem`; gives the authority's.
+pub(crate) fn certificate(dir: &std::path::Path, names: &str) -> String {
     let authority = ["-subj", "/CN=test authority", "-keyout", "ca-key.pem", "-out", "ca.pem"];
     let server = ["-subj", "/CN=registry.test", "-keyout", "key.pem", "-out", "cert.pem", "-CA", "ca.pem"];
-    let server_more = ["-CAkey", "ca-key.pem", "-addext", "subjectAltName=DNS:registry.test"];
+    let names = format!("subjectAltName={names}");
+    let server_more = ["-CAkey", "ca-key.pem", "-addext", &names];
     let no_authority = ["-addext", "basicConstraints=critical,CA:FALSE"];
     for arguments in [authority.to_vec(), [&server[..], &server_more, &no_authority].concat()] {
         let made = Command::new("openssl")
@@ -34,7 +35,7 @@ fn certificate(dir: &std::path::Path) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_name_is_looked_up_and_its_certificate_checked() {
     let dir = tempfile::tempdir().unwrap();
-    let pem = certificate(dir.path());
+    let pem = certificate(dir.path(), "DNS:registry.test");
     let registry = Registry::with_tls(dir.path()).await;
     registry.push("app", "latest", &image()).await;
     let resolver = names::start([127, 0, 153, 1]).await;

@@ -1,0 +1,139 @@
+//! The docker CLI at Debian's registry: TLS and a password in one configuration, a plain one that is a mirror and an
+//! insecure registry.
+
+use berth_tests::{
+    Build, Ran, eventually,
+    native::{Engine, Ground},
+    run, run_with,
+};
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+/// Where the engine finds what listens on the user's own loopback; on this ground both are in one place.
+const HOST: &str = "10.0.2.2";
+const SECURED: u16 = 5443;
+const PLAIN: u16 = 5000;
+/// `canary`, as bcrypt has it.
+const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuRprvAQdy7TukEWRpyjPPFyNaLWFtNea";
+
+/// Ends with this value.
+struct Registry(Child);
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn registry(ground: &Ground, dir: &Path, port: u16, more: &str) -> Registry {
+    let config = dir.join(format!("{port}.yml"));
+    let storage = dir.join(port.to_string());
+    let text = format!(
+        "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{}' }} }}\n{more}",
+        storage.display()
+    );
+    std::fs::write(&config, text).expect("write");
+    let mut command = ground.command("docker-registry");
+    let command = command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = Registry(command.spawn().expect("docker-registry, from Debian's package of that name"));
+    let listens = format!("exec 3<>/dev/tcp/{HOST}/{port}");
+    eventually("the registry answers", Duration::from_secs(20), || {
+        let tried = ground.command("bash").args(["-c", &listens]).stderr(Stdio::null()).status().expect("bash");
+        tried.success().then_some(())
+    });
+    process
+}
+
+/// A key and a certificate that its own key signed, for the loopback and for the address beside it.
+fn certificate(dir: &Path) {
+    let names = format!("subjectAltName=DNS:localhost,IP:{HOST}");
+    let made = Command::new("openssl")
+        .current_dir(dir)
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+        .args(["-subj", "/CN=localhost", "-addext", &names, "-keyout", "key.pem", "-out", "cert.pem"])
+        .output()
+        .expect("openssl, from Debian's package of that name");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[test]
+fn the_docker_command_logs_in_pushes_and_pulls_and_a_mirror_is_asked_first() {
+    let ground = Ground::new();
+    let added = ground.command("ip").args(["address", "add", &format!("{HOST}/32"), "dev", "lo"]).status();
+    assert!(added.expect("ip").success());
+    let dir = tempfile::tempdir().expect("a folder");
+    certificate(dir.path());
+    std::fs::write(dir.path().join("htpasswd"), format!("user:{HASH}\n")).expect("write");
+    let at = dir.path().display();
+    let _secured = registry(
+        &ground,
+        dir.path(),
+        SECURED,
+        &format!(
+            "http:\n  addr: '0.0.0.0:{SECURED}'\n  tls: {{ certificate: '{at}/cert.pem', key: '{at}/key.pem' }}\nauth:\n  htpasswd: {{ realm: berth, path: '{at}/htpasswd' }}\n"
+        ),
+    );
+    let _plain = registry(&ground, dir.path(), PLAIN, &format!("http:\n  addr: '0.0.0.0:{PLAIN}'\n"));
+    let settings =
+        format!(r#"{{"registry-mirrors": ["http://localhost:{PLAIN}"], "insecure-registries": ["{HOST}:{PLAIN}"]}}"#);
+    std::fs::write(ground.dir().join("daemon.json"), settings).expect("write");
+    let engine = Engine::with_busybox(&ground);
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(Build::docker());
+        command.env("DOCKER_CONFIG", dir.path().join("docker")).env_remove("DOCKER_HOST");
+        command.arg("-H").arg(format!("unix://{}", engine.socket().display())).args(arguments);
+        command
+    };
+    let docker = |arguments: &[&str]| run(&mut command(arguments));
+    let fails = |arguments: &[&str], why: &str| {
+        let ran: Ran = docker(arguments);
+        assert!(ran.fails(1).contains(why), "{ran}");
+        assert!(!ran.stderr.contains("canary"), "{ran}");
+    };
+    let server = format!("localhost:{SECURED}");
+    let image = format!("{server}/team/busybox:1");
+    docker(&["tag", "busybox", &image]).ok();
+    fails(&["push", &image], "no basic auth credentials");
+    fails(&["pull", &image], "no basic auth credentials");
+
+    let login = ["login", "-u", "user", "--password-stdin", &server];
+    let wrong = run_with(&mut command(&login), b"wrong");
+    let refusal = format!("login attempt to https://{server}/v2/ failed with status: 401 Unauthorized");
+    assert!(wrong.fails(1).contains(&refusal), "{wrong}");
+    let right = run_with(&mut command(&login), b"canary\n");
+    assert!(right.ok().contains("Login Succeeded"), "{right}");
+    let again = docker(&["login", &server]);
+    assert!(again.ok().contains("Login Succeeded"), "{again}");
+
+    let pushed = docker(&["push", &image]);
+    assert!(pushed.ok().contains("1: digest: sha256:"), "{pushed}");
+    docker(&["rmi", &image]).ok();
+    docker(&["pull", &image]).ok();
+    let described = docker(&["manifest", "inspect", "--insecure", &image]);
+    assert!(described.ok().contains("\"schemaVersion\": 2"), "{described}");
+    let logged_out = docker(&["logout", &server]);
+    assert_eq!(logged_out.ok(), format!("Removing login credentials for {server}"));
+    docker(&["rmi", &image]).ok();
+    fails(&["pull", &image], "no basic auth credentials");
+
+    // The same registry under an address that is nobody's loopback: its certificate counts.
+    fails(&["pull", &format!("{HOST}:{SECURED}/team/busybox:1")], "x509: certificate signed by unknown authority");
+
+    let mirrored = format!("{HOST}:{PLAIN}/library/mirrored:latest");
+    docker(&["tag", "busybox", &mirrored]).ok();
+    docker(&["push", &mirrored]).ok();
+    docker(&["rmi", &mirrored]).ok();
+    let pulled = docker(&["pull", "mirrored"]);
+    assert!(pulled.ok().contains("Downloaded newer image for mirrored:latest"), "{pulled}");
+    let found = docker(&["search", &format!("{HOST}:{PLAIN}/mirr"), "--format", "{{.Name}}"]);
+    assert_eq!(found.ok(), format!("{HOST}:{PLAIN}/library/mirrored"));
+
+    let info = docker(&["info", "--format", "{{json .RegistryConfig}}"]);
+    let info: serde_json::Value = serde_json::from_str(info.ok()).expect("JSON");
+    assert_eq!(info["Mirrors"], serde_json::json!([format!("http://localhost:{PLAIN}/")]));
+    assert_eq!(info["IndexConfigs"][format!("{HOST}:{PLAIN}")]["Secure"], false);
+}
