@@ -82,9 +82,12 @@ fn io_reason(error: &io::Error) -> Option<&'static str> {
 }
 
 fn tls_reason(error: &rustls::Error) -> String {
-    use rustls::CertificateError::{Expired, ExpiredContext, NotValidForName, NotValidForNameContext, UnknownIssuer};
+    use rustls::CertificateError::{
+        Expired, ExpiredContext, NotValidForName, NotValidForNameContext, Other, UnknownIssuer,
+    };
     let why = match error {
-        rustls::Error::InvalidCertificate(UnknownIssuer) => {
+        // An authority that stands in a server's place, or a certificate of an old kind.
+        rustls::Error::InvalidCertificate(UnknownIssuer | Other(_)) => {
             "x509: certificate signed by unknown authority; put the authority's certificate into certs.d/HOST/ca.crt beside daemon.json"
         }
         rustls::Error::InvalidCertificate(Expired | ExpiredContext { .. }) => {

@@ -4,8 +4,13 @@ use crate::{ImageError, NetworkConfig, Result, error::IoContext as _};
 use berth_protocol::settings::RegistryCertificates;
 use rustls::{
     ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    client::{
+        WebPkiServerVerifier,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+        verify_server_name,
+    },
     crypto::CryptoProvider,
+    server::ParsedCertificate,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _};
 use std::sync::Arc;
@@ -43,13 +48,17 @@ pub(super) fn own(
     let builder = builder().map_err(|e| e.to_string())?;
     let builder = match roots {
         None => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anyone(provider()))),
+        Some(roots) if own.authorities.is_empty() => builder.with_root_certificates(roots),
         Some(mut roots) => {
             for pem in &own.authorities {
                 if roots.add_parsable_certificates(certificates(pem.as_bytes())).0 == 0 {
                     return Err("an authority (*.crt) holds no certificate in PEM form".into());
                 }
             }
-            builder.with_root_certificates(roots)
+            let strict = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build();
+            let authorities = own.authorities.iter().flat_map(|pem| certificates(pem.as_bytes())).collect();
+            let strict = strict.map_err(|e| format!("the authorities: {e}"))?;
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(OrItself { strict, authorities }))
         }
     };
     let Some(client) = &own.client else { return Ok(builder.with_no_client_auth()) };
@@ -76,6 +85,58 @@ fn provider() -> Arc<CryptoProvider> {
 fn builder() -> Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {
     let builder = ClientConfig::builder_with_provider(provider());
     builder.with_safe_default_protocol_versions().map_err(|e| ImageError::Internal(format!("TLS: {e}")))
+}
+
+/// As everywhere, and a certificate that is one of the authorities itself, as `openssl req -x509` makes it and docker's
+/// manual tells to use it.
+#[derive(Debug)]
+struct OrItself {
+    strict: Arc<WebPkiServerVerifier>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for OrItself {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        match self.strict.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
+            // That an authority stands in a server's place is found after its dates were looked at.
+            Err(rustls::Error::InvalidCertificate(rustls::CertificateError::Other(_)))
+                if self.authorities.iter().any(|authority| authority == end_entity) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            verified => verified,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.strict.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> std::result::Result<HandshakeSignatureValid, rustls::Error> {
+        self.strict.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.strict.supported_verify_schemes()
+    }
 }
 
 #[derive(Debug)]

@@ -118,6 +118,38 @@ async fn a_registry_has_an_authority_and_wants_a_certificate_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_its_own_authority_is_taken_where_it_was_put() {
+    let dir = tempfile::tempdir().unwrap();
+    for (folder, name) in [("right", "registry.test"), ("wrong", "other.test")] {
+        let folder = dir.path().join(folder);
+        std::fs::create_dir(&folder).unwrap();
+        certificate(&folder, "DNS:unused");
+        let made = std::process::Command::new("openssl")
+            .current_dir(&folder)
+            .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
+            .args(["-subj", "/CN=x", "-addext", &format!("subjectAltName=DNS:{name}"), "-keyout", "key.pem"])
+            .args(["-out", "cert.pem"])
+            .output()
+            .unwrap();
+        assert!(made.status.success());
+        let registry = Registry::with_tls(&folder).await;
+        registry.push("app", "latest", &image(b"a")).await;
+        let resolver = names::start([127, 0, 153, if name == "registry.test" { 5 } else { 6 }]).await;
+        let host = format!("registry.test:{}", registry.port);
+        let reference: Reference = format!("{host}/app").parse().unwrap();
+        let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+        for (authority, comes) in [(read("cert.pem"), name == "registry.test"), (read("ca.pem"), false)] {
+            let own = RegistryCertificates { authorities: vec![authority], client: None };
+            let certificates = BTreeMap::from([(host.clone(), own)]);
+            let network = NetworkConfig { dns: vec![resolver.address], certificates, ..NetworkConfig::default() };
+            let (store, _root) = open(network).await;
+            let pulled = store.pull(&reference, None, None, quiet()).await;
+            assert_eq!(pulled.is_ok(), comes, "{name}: {:?}", pulled.err());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_is_used_for_others_than_the_loopback_and_those_who_are_named() {
     let registry = Registry::start().await;
     registry.push("app", "latest", &image(b"a")).await;
