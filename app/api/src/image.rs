@@ -25,6 +25,74 @@ pub struct ImageRow {
     pub size: u64,
 }
 
+/// An image, layer by layer. Sizes are bytes, unpacked; a file with several names counts once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "PascalCase"))]
+pub struct Exploration {
+    /// `sha256:` and 64 hex digits.
+    pub id: String,
+    /// Of all layers.
+    pub size: u64,
+    /// Of files that later layers overwrite or delete.
+    pub wasted: u64,
+    /// Lowest first.
+    pub layers: Vec<ExploredLayer>,
+    /// The files that waste most, the largest first.
+    pub largest: Vec<WastedFile>,
+}
+
+/// A layer, and what it does to the files of those below.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "PascalCase"))]
+pub struct ExploredLayer {
+    /// Digest of the uncompressed archive.
+    pub diff_id: String,
+    /// When it was made, seconds since the Unix epoch.
+    pub created: u64,
+    /// The command that made it.
+    pub created_by: String,
+    /// Of its files.
+    pub size: u64,
+    /// Files that were not there.
+    pub added: u64,
+    /// Files in the place of others.
+    pub changed: u64,
+    /// Files of the layers below that are gone.
+    pub removed: u64,
+    /// Of its files that later layers overwrite or delete.
+    pub wasted: u64,
+}
+
+/// A file that is in the image and cannot be seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "PascalCase"))]
+pub struct WastedFile {
+    /// Absolute in the container.
+    pub path: String,
+    /// Of the file.
+    pub size: u64,
+    /// The layer that has it, counted from 0.
+    pub layer: usize,
+    /// The layer that overwrites or deletes it.
+    pub hidden_by: usize,
+}
+
+/// An image that a tag means, or meant before. Times are seconds since the Unix epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all(deserialize = "PascalCase"))]
+pub struct TagMeaning {
+    /// `sha256:` and 64 hex digits.
+    pub id: String,
+    /// When it was built.
+    pub created: u64,
+    /// Bytes of its layers, unpacked.
+    pub size: u64,
+    /// When the tag was put on it.
+    pub tagged_at: u64,
+    /// When another image took its place; `None` for the one of now.
+    pub replaced_at: Option<u64>,
+}
+
 /// One message of a pull, a push or a load.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

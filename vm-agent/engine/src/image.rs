@@ -1,7 +1,8 @@
 //! Images, as the engine tells about them.
 
 pub use berth_image::{
-    Checked, Damage, DamageKind, Described, DescribedPlatform, Found, LoadEvent, PushEvent, UploadProgress,
+    Checked, Damage, DamageKind, Described, DescribedPlatform, Found, LayerFiles, LoadEvent, PushEvent, UploadProgress,
+    WastedFile,
 };
 
 use crate::{ContainerPort, Timestamp, container::Healthcheck};
@@ -138,6 +139,47 @@ pub struct PrunedImages {
     pub space_reclaimed: u64,
 }
 
+/// An image, layer by layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exploration {
+    /// `sha256:` and 64 hex digits.
+    pub id: String,
+    /// Lowest first.
+    pub layers: Vec<ExploredLayer>,
+    /// The files that waste most, the largest first.
+    pub largest: Vec<WastedFile>,
+}
+
+/// A layer, and what it does to the files of those below.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExploredLayer {
+    /// Digest of the uncompressed archive.
+    pub diff_id: String,
+    /// As the image says.
+    pub created: Option<Timestamp>,
+    /// The command, as the image says.
+    pub created_by: String,
+    /// Unpacked, bytes.
+    pub size: u64,
+    /// Counts and bytes.
+    pub files: LayerFiles,
+}
+
+/// An image that a tag means, or meant before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagMeaning {
+    /// `sha256:` and 64 hex digits.
+    pub id: String,
+    /// As the image says.
+    pub created: Option<Timestamp>,
+    /// Unpacked, bytes.
+    pub size: u64,
+    /// When the tag was put on it.
+    pub tagged: Timestamp,
+    /// When another image took its place; `None` for the one of now.
+    pub replaced: Option<Timestamp>,
+}
+
 /// How one layer, or one change without a layer, came about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
@@ -203,6 +245,8 @@ pub struct ImageDetails {
     pub diff_ids: Vec<String>,
     /// When a tag was last put on it.
     pub last_tagged: Option<Timestamp>,
+    /// What its layers are stacked with.
+    pub storage_driver: String,
     /// What a container takes from it.
     pub config: ImageConfig,
 }
@@ -230,6 +274,10 @@ pub struct ImageConfig {
     pub healthcheck: Option<Healthcheck>,
     /// Data.
     pub labels: BTreeMap<String, String>,
+    /// Instructions for images that are built from it.
+    pub on_build: Vec<String>,
+    /// What runs the shell form of instructions.
+    pub shell: Vec<String>,
 }
 
 /// What a removal did, in order.

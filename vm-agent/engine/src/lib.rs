@@ -42,7 +42,8 @@ pub mod volume;
 
 pub use config::EngineConfig;
 pub use engine::{
-    CheckStream, CommitOptions, ContainerWait, Engine, ImportOptions, LoadStream, PullStream, PushStream,
+    CheckStream, CommitOptions, ContainerWait, Engine, ImportEvent, ImportOptions, ImportSource, ImportStream,
+    LoadStream, PullStream, PushStream,
 };
 pub use error::{Error, ErrorKind};
 pub use port::{ContainerPort, PortParseError, Protocol};

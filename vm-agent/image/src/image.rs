@@ -31,6 +31,8 @@ pub struct Image {
     pub size: u64,
     /// When it was stored here, seconds since the Unix epoch.
     pub stored_at: i64,
+    /// When a tag was last put on it, as `stored_at`.
+    pub tagged_at: Option<i64>,
 }
 
 /// One layer of an image.

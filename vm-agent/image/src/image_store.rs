@@ -1,12 +1,12 @@
 //! The facade.
 
 use crate::{
-    CheckProgress, Checked, Commit, Credentials, Image, ImageError, ImageId, Import, LoadProgress, Platform, Progress,
-    PushProgress, Reference, Result, Saved, Snapshot, StoreConfig,
-    assemble::blocking,
+    CheckProgress, Checked, Commit, Credentials, Explored, Image, ImageError, ImageId, Import, LoadProgress, Platform,
+    Progress, PushProgress, Reference, Result, Saved, Snapshot, StoreConfig,
+    assemble::{Lease, blocking},
     check, commit,
     describe::{Described, describe},
-    import,
+    explore, import,
     load::Load,
     pull::{Pull, now},
     push::Push,
@@ -33,6 +33,17 @@ pub struct ImageUse {
     pub container: String,
     /// Whether it runs: then its image cannot be deleted even by force.
     pub running: bool,
+}
+
+/// What a tag means, or meant.
+#[derive(Clone, Debug)]
+pub struct Meaning {
+    /// The image.
+    pub image: Image,
+    /// When the tag was put on it, seconds since the Unix epoch.
+    pub tagged_at: i64,
+    /// When another image took its place, as `tagged_at`; `None` for the one of now.
+    pub replaced_at: Option<i64>,
 }
 
 /// One line of what a removal did; `Display` gives docker's text.
@@ -241,6 +252,43 @@ impl ImageStore {
         .await
     }
 
+    /// The images that a tag means and meant before, the last first; `latest` when the name has no tag. Those of before
+    /// stay until they are removed.
+    ///
+    /// # Errors
+    /// [`ImageError::NoSuchImage`] when it never meant one that is still here; [`ImageError::Database`].
+    pub async fn meanings(&self, name: &Reference) -> Result<Vec<Meaning>> {
+        let name = name.clone().or_latest();
+        self.work(move |store| {
+            let mut meanings = Vec::new();
+            for meant in store.meanings(&name)? {
+                // It may go meanwhile.
+                let Some(image) = store.image(&meant.image)? else { continue };
+                meanings.push(Meaning { image, tagged_at: meant.tagged_at, replaced_at: meant.replaced_at });
+            }
+            if meanings.is_empty() { Err(ImageError::NoSuchImage(name.familiar())) } else { Ok(meanings) }
+        })
+        .await
+    }
+
+    /// What each layer of an image does to the files of those below, and what of it is wasted.
+    ///
+    /// # Errors
+    /// As [`ImageStore::resolve`]; [`ImageError::Unsupported`] for a tree that is absurdly deep or large.
+    pub async fn explore(&self, name: &str) -> Result<(Image, Explored)> {
+        let image = self.resolve(name).await?;
+        let store = self.store.clone();
+        blocking(move || {
+            let _lease = Lease::new(store.clone(), image.layers.iter().map(|layer| layer.chain_id).collect());
+            if !store.has_image(&image.id)? {
+                return Err(ImageError::NoSuchImage(image.id.to_string()));
+            }
+            let explored = explore::explore(&store.layout, &image)?;
+            Ok((image, explored))
+        })
+        .await
+    }
+
     /// Takes a name off an image, and deletes the image with its last name. By id, takes off all its names when they
     /// are of one repository or `force` is given. `in_use` tells which container uses an image; a stopped one yields
     /// to `force` (its layers stay until it is gone), a running one never.
@@ -322,6 +370,16 @@ impl ImageStore {
     pub async fn import(&self, archive: impl AsyncRead + Send + Unpin, import: Import) -> Result<Image> {
         let id = Box::pin(import::import(self.store.clone(), self.turns.clone(), archive, import)).await?;
         self.work(move |store| store.image(&id)?.ok_or_else(|| ImageError::NoSuchImage(id.to_string()))).await
+    }
+
+    /// [`ImageStore::import`] of the archive at `url`, of http or https. `found` is told when it has begun to come.
+    ///
+    /// # Errors
+    /// Any [`ImageError`].
+    pub async fn import_from(&self, url: &str, found: impl FnOnce(String) + Send, import: Import) -> Result<Image> {
+        let fetched = registry::fetch(&self.client, url).await?;
+        found(fetched.url.to_string());
+        self.import(fetched.body, import).await
     }
 
     /// The containers that have a snapshot, so that the engine can release those it does not know.

@@ -107,16 +107,17 @@ impl Reference {
             .ok_or(InvalidReference::Format)
     }
 
-    /// Domain and path as docker shows them: without `docker.io` and `library/`.
+    /// Domain and path as docker shows them: without `docker.io` and `library/`, unless it would mean another then.
     #[must_use]
     pub fn familiar_repository(&self) -> String {
         if self.domain != DEFAULT_DOMAIN {
             return self.repository();
         }
-        match self.path.strip_prefix(OFFICIAL_PREFIX) {
-            Some(name) if !name.contains('/') => name.to_owned(),
-            _ => self.path.clone(),
-        }
+        let short = match self.path.strip_prefix(OFFICIAL_PREFIX) {
+            Some(name) if !name.contains('/') => name,
+            _ => &self.path,
+        };
+        if split_domain(short) == (DEFAULT_DOMAIN, short) { short.to_owned() } else { self.repository() }
     }
 
     /// The whole name as docker shows it.
@@ -239,5 +240,7 @@ fn is_tag(tag: &str) -> bool {
         && tag.bytes().enumerate().all(|(at, b)| word(b) || (at > 0 && matches!(b, b'.' | b'-')))
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

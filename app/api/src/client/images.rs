@@ -3,7 +3,7 @@
 use super::{Client, Filters, archives::for_platform, http, segment, told};
 use crate::{
     error::Error,
-    image::{CheckStep, ImageCheck, ImageRow, PullProgress},
+    image::{CheckStep, Exploration, ImageCheck, ImageRow, PullProgress, TagMeaning},
     login::{self, Login, Logins},
 };
 use ::http::Method;
@@ -57,6 +57,22 @@ impl Client {
     /// Those of every request.
     pub async fn image_history(&self, name: &str) -> Result<Vec<serde_json::Value>, Error> {
         http::json(&self.home, Method::GET, &format!("/images/{}/history", segment("image", name)?)).await
+    }
+
+    /// What each layer of an image does to the files of those below, and what is wasted.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn explore_image(&self, name: &str) -> Result<Exploration, Error> {
+        http::json(&self.home, Method::GET, &format!("/images/{}/layers", segment("image", name)?)).await
+    }
+
+    /// The images that a tag means and meant before, the last first.
+    ///
+    /// # Errors
+    /// Those of every request; 404 when it never meant one that is still here.
+    pub async fn tag_meanings(&self, name: &str) -> Result<Vec<TagMeaning>, Error> {
+        http::json(&self.home, Method::GET, &format!("/images/{}/previous", segment("image", name)?)).await
     }
 
     /// Removes the images that no container has and that fit: `dangling=false` for those with a name too.

@@ -69,6 +69,9 @@ pub(crate) struct Images {
     /// Whole ids
     #[arg(long)]
     pub(crate) no_trunc: bool,
+    /// Show the images that NAME meant before too; "berth tag ID NAME" puts one back
+    #[arg(long, requires = "reference", conflicts_with_all = ["digests", "filter"])]
+    pub(crate) history: bool,
     /// "table", "json", or a template such as '{{.Repository}}: {{.Size}}'
     #[arg(long, default_value = "table", value_name = "FORMAT")]
     pub(crate) format: String,
@@ -161,6 +164,17 @@ pub(crate) enum ImageCommand {
     Rm(RemoveImages),
     /// Show everything about images, as JSON
     Inspect(Inspect),
+    /// Show what each layer of an image adds, changes and removes, and what of it is wasted
+    Explore {
+        /// Whole commands
+        #[arg(long)]
+        no_trunc: bool,
+        /// "json", or a template such as '{{.Size}} {{.Wasted}}'
+        #[arg(short, long, value_name = "FORMAT")]
+        format: Option<String>,
+        /// The image
+        name: String,
+    },
     /// Remove images that have no name, or that no container has
     Prune {
         /// Those with a name too, unless a container has them

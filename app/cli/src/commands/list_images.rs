@@ -12,7 +12,7 @@ use crate::{
 };
 use berth_api::{
     Client,
-    image::{ImageSummary, NONE},
+    image::{ImageSummary, NONE, TagMeaning},
 };
 use serde_json::{Value, json};
 use std::{
@@ -25,6 +25,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 const TABLE: &str = "table {{.Repository}}\\t{{.Tag}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}";
 const TABLE_WITH_DIGESTS: &str =
     "table {{.Repository}}\\t{{.Tag}}\\t{{.Digest}}\\t{{.ID}}\\t{{.CreatedSince}}\\t{{.Size}}";
+const MEANINGS: &str = "table {{.ID}}\\t{{.TaggedSince}}\\t{{.ReplacedSince}}\\t{{.CreatedSince}}\\t{{.Size}}";
 const HISTORY: &str = "table {{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
 const HISTORY_IN_FIGURES: &str = "table {{.ID}}\\t{{.CreatedAt}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
 /// What docker calls a row of each.
@@ -34,6 +35,9 @@ const STEP: Of = Of::Row("*formatter.historyContext");
 const COMMAND: usize = 45;
 
 pub(super) async fn images(client: &Client, options: &Images) -> Outcome {
+    if let (true, Some(name)) = (options.history, &options.reference) {
+        return meanings(client, name, options).await;
+    }
     let mut wanted = filters(&options.filter)?;
     if let Some(reference) = &options.reference {
         wanted.entry("reference".to_owned()).or_default().push(reference.clone());
@@ -61,6 +65,41 @@ fn title(field: &str) -> Option<&'static str> {
         "UniqueSize" => "UNIQUE SIZE",
         _ => return None,
     })
+}
+
+/// What a tag means and meant before.
+async fn meanings(client: &Client, name: &str, options: &Images) -> Outcome {
+    let now = SystemTime::now();
+    let row = |meaning: TagMeaning| {
+        json!({
+            "ID": if options.no_trunc { meaning.id.as_str() } else { text::short_id(&meaning.id) },
+            "TaggedAt": age::moment(meaning.tagged_at),
+            "TaggedSince": age::ago(meaning.tagged_at, now),
+            "ReplacedAt": meaning.replaced_at.map(age::moment).unwrap_or_default(),
+            "ReplacedSince": meaning.replaced_at.map_or_else(|| "-".to_owned(), |at| age::ago(at, now)),
+            "CreatedAt": age::moment(meaning.created),
+            "CreatedSince": age::ago(meaning.created, now),
+            "Size": size::words(meaning.size),
+        })
+    };
+    let rows: Vec<Value> = client.tag_meanings(name).await?.into_iter().map(row).collect();
+    let format = match options.format.as_str() {
+        _ if options.quiet => "{{.ID}}",
+        "table" => MEANINGS,
+        other => other,
+    };
+    out!("{}", template::rows(format, ROW, &rows, meaning_title)?);
+    Ok(0)
+}
+
+fn meaning_title(field: &str) -> Option<&'static str> {
+    match field {
+        "TaggedSince" => Some("TAGGED"),
+        "TaggedAt" => Some("TAGGED AT"),
+        "ReplacedSince" => Some("REPLACED"),
+        "ReplacedAt" => Some("REPLACED AT"),
+        other => title(other),
+    }
 }
 
 /// A row for each name of an image, with docker's fields.

@@ -8,6 +8,7 @@ mod disk_usage;
 mod doctor;
 mod events;
 mod exec;
+mod explore;
 mod files;
 mod images;
 mod inspect;
@@ -52,6 +53,9 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Container(ContainerCommand::Inspect(options)) => inspect::containers(&client, &options).await,
         Command::Container(ContainerCommand::Prune { force, filter }) => {
             prune::containers(&client, force, &filter).await
+        }
+        Command::Image(ImageCommand::Explore { no_trunc, format, name }) => {
+            explore::explore(&client, &name, no_trunc, format.as_deref()).await
         }
         Command::Image(ImageCommand::Prune { all, force, filter }) => prune::images(&client, all, force, &filter).await,
         Command::System(SystemVerb::Prune { all, volumes, force, filter }) => {

@@ -1,28 +1,26 @@
 //! `POST /images/create?fromSrc=`: an image of one layer from an archive of files.
 
-use super::message::Message;
-use crate::{
-    detached,
-    error::{ApiError, Reply},
-    query::Query,
-    wire::lines,
-};
+use super::message::{self, Message};
+use crate::{error::Reply, query::Query, wire::lines};
 use axum::body::Body;
-use berth_engine::{Engine, ImportOptions};
-use futures_util::{TryStreamExt, stream};
+use berth_engine::{Engine, ImportEvent, ImportOptions, ImportSource};
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use tokio_util::io::StreamReader;
 
-pub(super) async fn post(engine: Engine, source: &str, query: &Query, body: Body) -> Reply {
-    if source != "-" {
-        return Err(ApiError::bad_request(
-            "an archive is imported as the body of the request, with fromSrc=-: download it first",
-        ));
-    }
-    let options = read(source, query);
-    let archive = StreamReader::new(body.into_data_stream().map_err(std::io::Error::other));
-    let id = detached::run(async move { engine.import_image(archive, options).await }).await?;
-    let said = lines::line(&Message::status(id));
-    Ok(lines::reply("application/json", stream::iter([said])))
+pub(super) async fn post(engine: &Engine, source: &str, query: &Query, body: Body) -> Reply {
+    let archive = match source {
+        "-" => ImportSource::Sent(Box::new(StreamReader::new(body.into_data_stream().map_err(std::io::Error::other)))),
+        url => ImportSource::Url(url.to_owned()),
+    };
+    message::reply(engine.import_image(archive, read(source, query)).await?, said).await
+}
+
+fn said(event: &ImportEvent) -> Bytes {
+    lines::line(&Message::status(match event {
+        ImportEvent::Found(url) => format!("Downloading from {url}"),
+        ImportEvent::Made(id) => id.clone(),
+    }))
 }
 
 fn read(source: &str, query: &Query) -> ImportOptions {

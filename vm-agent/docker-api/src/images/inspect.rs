@@ -38,9 +38,18 @@ struct Details {
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_size: Option<u64>,
+    graph_driver: GraphDriver,
     #[serde(rename = "RootFS")]
     root_fs: RootFs,
     metadata: Metadata,
+}
+
+/// Docker's name of what layers are stacked with. Where they lie is nobody's business outside of the machine.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct GraphDriver {
+    data: BTreeMap<String, String>,
+    name: String,
 }
 
 #[derive(Serialize)]
@@ -78,6 +87,7 @@ impl Details {
             os: image.os,
             size: image.size,
             virtual_size: (!version.at_least(44)).then_some(image.size),
+            graph_driver: GraphDriver { data: BTreeMap::new(), name: image.storage_driver },
             root_fs: RootFs { kind: "layers", layers: image.diff_ids },
             metadata: Metadata {
                 last_tag_time: image.last_tagged.map_or_else(|| Timestamp::NEVER.to_owned(), Timestamp::rfc3339),
@@ -102,9 +112,12 @@ fn config(config: ImageConfig, old: bool) -> Value {
     put("Volumes", set(config.volumes.iter()), config.volumes.is_empty());
     put("WorkingDir", json!(config.working_dir), config.working_dir.is_empty());
     put("Labels", json!(config.labels), config.labels.is_empty());
-    put("OnBuild", Value::Null, true);
+    put("OnBuild", json!(config.on_build), config.on_build.is_empty());
     if !config.exposed_ports.is_empty() {
         out.insert("ExposedPorts".to_owned(), set(config.exposed_ports.iter()));
+    }
+    if !config.shell.is_empty() {
+        out.insert("Shell".to_owned(), json!(config.shell));
     }
     if let Some(signal) = config.stop_signal {
         out.insert("StopSignal".to_owned(), signal.into());
@@ -161,6 +174,7 @@ mod tests {
             size: 1234,
             diff_ids: vec![format!("sha256:{}", "ef".repeat(32))],
             last_tagged: None,
+            storage_driver: "overlay2".into(),
             config: ImageConfig {
                 cmd: vec!["nginx".into()],
                 env: vec!["PATH=/bin".into()],

@@ -5,10 +5,12 @@ mod check;
 mod history;
 mod import;
 mod inspect;
+mod layers;
 pub(crate) mod list;
 mod load;
 mod message;
 mod platform;
+mod previous;
 mod prune;
 mod pull;
 mod push;
@@ -49,7 +51,7 @@ async fn dispatch(
             if query.get("fromImage").is_none()
                 && let Some(source) = query.get("fromSrc") =>
         {
-            import::post(engine, source, &query, request.into_body()).await
+            import::post(&engine, source, &query, request.into_body()).await
         }
         (&Method::POST, "create") => pull::post(&engine, &query, request.headers()).await,
         (&Method::POST, "check") => check::post(&engine).await,
@@ -61,6 +63,8 @@ async fn dispatch(
         (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/json") => {
             inspect::get(&engine, &name, version).await
         }
+        (&Method::GET, _) if let Some(name) = named("/layers") => layers::get(&engine, &name).await,
+        (&Method::GET, _) if let Some(name) = named("/previous") => previous::get(&engine, &name).await,
         (&Method::GET, _) if let Some(name) = named("/get") => save::get(&engine, vec![name], &query).await,
         (&Method::POST, _) if let Some(name) = named("/push") => {
             push::post(&engine, &name, &query, request.headers()).await

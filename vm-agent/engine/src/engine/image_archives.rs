@@ -30,6 +30,26 @@ pub struct ImportOptions {
     pub platform: Option<String>,
 }
 
+/// Where an archive of files comes from.
+pub enum ImportSource {
+    /// From whoever asks.
+    Sent(Box<dyn AsyncRead + Send + Unpin>),
+    /// From an address of http or https, as the machine reaches it.
+    Url(String),
+}
+
+/// What an import says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImportEvent {
+    /// The archive has begun to come from this address.
+    Found(String),
+    /// The id of the image that was made.
+    Made(String),
+}
+
+/// What an import says, until it is done or failed. Dropping it ends the import.
+pub type ImportStream = BoxStream<'static, Result<ImportEvent>>;
+
 /// What a load says, until it is done or failed. Dropping it ends the load.
 pub type LoadStream = BoxStream<'static, Result<LoadEvent>>;
 
@@ -63,15 +83,38 @@ impl Engine {
         }))
     }
 
-    /// Makes an image of one layer from an archive of files; its id.
+    /// Makes an image of one layer from an archive of files. Errors that are known before anything is read are returned;
+    /// later ones end the stream.
     ///
     /// # Errors
-    /// A name, platform or change that makes no sense; an archive that is none.
-    pub async fn import_image(
-        &self,
-        archive: impl AsyncRead + Send + Unpin + 'static,
-        options: ImportOptions,
-    ) -> Result<String> {
+    /// A name, platform or change that makes no sense.
+    pub async fn import_image(&self, archive: ImportSource, options: ImportOptions) -> Result<ImportStream> {
+        let import = self.to_import(&options)?;
+        let engine = self.clone();
+        Ok(told(|news| async move {
+            let images = &engine.inner.seams.images;
+            let name = import.name.clone();
+            let made = match archive {
+                ImportSource::Sent(archive) => images.import(archive, import).await,
+                ImportSource::Url(url) => {
+                    let news = news.clone();
+                    let found = move |url| drop(news.send(Ok(ImportEvent::Found(url))));
+                    images.import_from(&url, Box::new(found), import).await
+                }
+            };
+            let told = made.map(|image| {
+                let id = image.id.to_string();
+                if let Some(name) = name {
+                    engine.tell_image("tag", &id, &name.familiar());
+                }
+                engine.tell_image("import", &id, &id);
+                ImportEvent::Made(id)
+            });
+            drop(news.send(told.map_err(Into::into)));
+        }))
+    }
+
+    fn to_import(&self, options: &ImportOptions) -> Result<Import> {
         let name = tagged(options.repository.as_deref(), options.tag.as_deref())?;
         let platform = parse_platform(options.platform.as_deref())?.unwrap_or_else(Platform::native);
         let mut defaults = ContainerDefaults::default();
@@ -85,15 +128,8 @@ impl Engine {
             config: defaults,
             ..ImageConfig::default()
         };
-        let history = History { created: Some(now), comment: Some(options.message), ..History::default() };
-        let import = Import { config, history, name: name.clone() };
-        let image = self.inner.seams.images.import(Box::new(archive), import).await?;
-        let id = image.id.to_string();
-        if let Some(name) = name {
-            self.tell_image("tag", &id, &name.familiar());
-        }
-        self.tell_image("import", &id, &id);
-        Ok(id)
+        let history = History { created: Some(now), comment: Some(options.message.clone()), ..History::default() };
+        Ok(Import { config, history, name })
     }
 
     /// Writes images to an archive; a name without a tag is all tags of its repository.

@@ -1,6 +1,6 @@
 //! Images.
 
-use super::{Engine, to_the_end};
+use super::{Engine, inspect::STORAGE_DRIVER, to_the_end};
 use crate::{
     Error, Result, Timestamp,
     container::{Healthcheck, image_ports},
@@ -136,7 +136,8 @@ impl Engine {
             os: config.os.clone(),
             size: image.size,
             diff_ids: image.layers.iter().map(|layer| layer.diff_id.to_string()).collect(),
-            last_tagged: Some(Timestamp(image.stored_at.saturating_mul(1_000_000_000))),
+            last_tagged: image.tagged_at.map(|at| Timestamp(at.saturating_mul(1_000_000_000))),
+            storage_driver: STORAGE_DRIVER.to_owned(),
             config: ImageConfig {
                 cmd: config.config.cmd.clone().unwrap_or_default(),
                 entrypoint: config.config.entrypoint.clone().unwrap_or_default(),
@@ -148,6 +149,8 @@ impl Engine {
                 stop_signal: config.config.stop_signal.clone(),
                 healthcheck: config.config.healthcheck.as_ref().map(Healthcheck::from),
                 labels: config.config.labels.clone(),
+                on_build: config.config.on_build.clone().unwrap_or_default(),
+                shell: config.config.shell.clone().unwrap_or_default(),
             },
         })
     }
@@ -240,7 +243,7 @@ pub(super) fn tagged(repository: Option<&str>, tag: Option<&str>) -> Result<Opti
     Ok(Some(reference.or_latest()))
 }
 
-fn parse_reference(text: &str) -> Result<Reference> {
+pub(super) fn parse_reference(text: &str) -> Result<Reference> {
     text.parse().map_err(|e: berth_image::InvalidReference| Error::InvalidParameter(e.to_string()))
 }
 

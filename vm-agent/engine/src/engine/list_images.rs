@@ -1,9 +1,12 @@
 //! Lists of images.
 
-use super::{Engine, images::created};
+use super::{
+    Engine,
+    images::{created, parse_reference},
+};
 use crate::{
     Result, filter,
-    image::{HistoryEntry, ImageFilters, ImageSummary},
+    image::{HistoryEntry, ImageFilters, ImageSummary, TagMeaning},
     timestamp::Timestamp,
 };
 use berth_image::{Digest, History, Image, Reference};
@@ -55,6 +58,24 @@ impl Engine {
                 id,
             }
         })
+    }
+
+    /// The images that a tag means and meant before, the last first.
+    ///
+    /// # Errors
+    /// A name that is none; one that never meant an image that is still here.
+    pub async fn tag_meanings(&self, name: &str) -> Result<Vec<TagMeaning>> {
+        let name = parse_reference(name)?;
+        let at = |seconds: i64| Timestamp(seconds.saturating_mul(1_000_000_000));
+        let meanings = self.inner.seams.images.meanings(&name).await?.into_iter();
+        let told = meanings.map(|meaning| TagMeaning {
+            id: meaning.image.id.to_string(),
+            created: created(&meaning.image),
+            size: meaning.image.size,
+            tagged: at(meaning.tagged_at),
+            replaced: meaning.replaced_at.map(at),
+        });
+        Ok(told.collect())
     }
 
     /// How an image came about, the last step first.

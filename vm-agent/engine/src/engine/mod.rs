@@ -8,6 +8,7 @@ mod create;
 mod disk_usage;
 mod end;
 mod exec;
+mod explore_image;
 mod files;
 mod health;
 mod image_archives;
@@ -36,7 +37,7 @@ mod wait;
 
 pub use check::CheckStream;
 pub use commit::CommitOptions;
-pub use image_archives::{ImportOptions, LoadStream};
+pub use image_archives::{ImportEvent, ImportOptions, ImportSource, ImportStream, LoadStream};
 pub use images::{PullStream, PushStream};
 pub use wait::ContainerWait;
 

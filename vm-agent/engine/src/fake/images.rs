@@ -3,9 +3,9 @@
 use crate::seam::{Images, InUse, Snapshotter};
 use async_trait::async_trait;
 use berth_image::{
-    CheckProgress, Checked, Commit, Credentials, Described, Digest, Found, History, Ids, Image, ImageConfig,
-    ImageError, ImageId, Import, LoadEvent, LoadProgress, Platform, Progress, PullEvent, PullStatus, PushEvent,
-    PushProgress, Reference, Removal, Saved, Snapshot,
+    CheckProgress, Checked, Commit, Credentials, Described, Digest, Explored, Found, History, Ids, Image, ImageConfig,
+    ImageError, ImageId, Import, LoadEvent, LoadProgress, Meaning, Platform, Progress, PullEvent, PullStatus,
+    PushEvent, PushProgress, Reference, Removal, Saved, Snapshot,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,6 +49,7 @@ impl FakeImages {
             layers: vec![],
             size: 1000,
             stored_at: 1_800_000_000,
+            tagged_at: Some(1_800_000_000),
         };
         self.store(image.clone());
         Ok(image)
@@ -79,6 +80,7 @@ fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> Image {
         layers: vec![],
         size: 1000,
         stored_at: 1_800_000_000,
+        tagged_at: Some(1_800_000_000),
     }
 }
 
@@ -192,6 +194,17 @@ impl Images for FakeImages {
         Ok(self.here.lock().unwrap().clone())
     }
 
+    /// These images have no layers.
+    async fn explore(&self, name: &str) -> Result<(Image, Explored), ImageError> {
+        Ok((self.resolve(name).await?, Explored::default()))
+    }
+
+    /// This one forgets what it meant before.
+    async fn meanings(&self, name: &Reference) -> Result<Vec<Meaning>, ImageError> {
+        let image = self.resolve(&name.familiar()).await?;
+        Ok(vec![Meaning { tagged_at: image.stored_at, image, replaced_at: None }])
+    }
+
     async fn tag(&self, source: &str, target: &Reference) -> Result<Image, ImageError> {
         let image = self.resolve(source).await?;
         let mut here = self.here.lock().unwrap();
@@ -229,6 +242,17 @@ impl Images for FakeImages {
         let mut files = Vec::new();
         let read = archive.read_to_end(&mut files).await;
         read.map_err(|source| ImageError::Io { doing: "receive", path: "the archive".into(), source })?;
+        self.make(import.config, import.history, import.name)
+    }
+
+    /// Every address has an archive.
+    async fn import_from(
+        &self,
+        url: &str,
+        found: Box<dyn FnOnce(String) + Send>,
+        import: Import,
+    ) -> Result<Image, ImageError> {
+        found(url.to_owned());
         self.make(import.config, import.history, import.name)
     }
 

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use berth_image::{
-    CheckProgress, Checked, Commit, Credentials, Described, Found, Image, ImageError, ImageId, ImageStore, ImageUse,
-    Import, LoadProgress, Platform, Progress, PushProgress, Reference, Removal, Saved,
+    CheckProgress, Checked, Commit, Credentials, Described, Explored, Found, Image, ImageError, ImageId, ImageStore,
+    ImageUse, Import, LoadProgress, Meaning, Platform, Progress, PushProgress, Reference, Removal, Saved,
 };
 use tokio::io::AsyncRead;
 
@@ -78,6 +78,17 @@ pub trait Images: Send + Sync {
     /// The store's.
     async fn import(&self, archive: Box<dyn AsyncRead + Send + Unpin>, import: Import) -> Result<Image, ImageError>;
 
+    /// [`Images::import`] of the archive at an address; `found` is told when it has begun to come.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn import_from(
+        &self,
+        url: &str,
+        found: Box<dyn FnOnce(String) + Send>,
+        import: Import,
+    ) -> Result<Image, ImageError>;
+
     /// Prepares to write an archive.
     ///
     /// # Errors
@@ -95,6 +106,18 @@ pub trait Images: Send + Sync {
     /// # Errors
     /// The store's.
     async fn list(&self) -> Result<Vec<Image>, ImageError>;
+
+    /// What the layers of an image do to the files of those below.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn explore(&self, name: &str) -> Result<(Image, Explored), ImageError>;
+
+    /// What a tag means and meant before, the last first.
+    ///
+    /// # Errors
+    /// The store's.
+    async fn meanings(&self, name: &Reference) -> Result<Vec<Meaning>, ImageError>;
 
     /// Gives an image another name.
     ///
@@ -183,6 +206,15 @@ impl Images for ImageStore {
         Self::import(self, archive, import).await
     }
 
+    async fn import_from(
+        &self,
+        url: &str,
+        found: Box<dyn FnOnce(String) + Send>,
+        import: Import,
+    ) -> Result<Image, ImageError> {
+        Self::import_from(self, url, found, import).await
+    }
+
     async fn save(&self, names: &[String], platform: Option<&Platform>) -> Result<Saved, ImageError> {
         Self::save(self, names, platform).await
     }
@@ -193,6 +225,14 @@ impl Images for ImageStore {
 
     async fn list(&self) -> Result<Vec<Image>, ImageError> {
         Self::list(self).await
+    }
+
+    async fn explore(&self, name: &str) -> Result<(Image, Explored), ImageError> {
+        Self::explore(self, name).await
+    }
+
+    async fn meanings(&self, name: &Reference) -> Result<Vec<Meaning>, ImageError> {
+        Self::meanings(self, name).await
     }
 
     async fn tag(&self, source: &str, target: &Reference) -> Result<Image, ImageError> {

@@ -2,6 +2,8 @@
 
 mod archive;
 mod docker;
+#[cfg(test)]
+mod fuzz;
 mod oci;
 
 use crate::{

@@ -12,7 +12,7 @@ use reqwest::{
 };
 
 /// Hops that a request may be sent on.
-const REDIRECTS_MAX: usize = 5;
+pub(super) const REDIRECTS_MAX: usize = 5;
 /// Largest error answer that is read, bytes.
 const ERROR_MAX: u64 = 64 << 10;
 

@@ -1,7 +1,7 @@
 //! From finished to durable: files to their place, one flush of the filesystem, then the rows. Whatever has no row yet
 //! is rubbish to everyone else, so it may lie in its place before it is durable.
 
-use super::{Scratch, Store};
+use super::{Scratch, Store, replaced};
 use crate::{Digest, ImageError, Reference, Result, erase::erase, error::IoContext as _, seal::Seal};
 use rusqlite::{OptionalExtension as _, params};
 use std::{
@@ -227,6 +227,7 @@ fn insert_name(tx: &rusqlite::Transaction<'_>, name: &Reference, id: &Digest, no
     let sql = "INSERT INTO tag (repository, tag, image, tagged_at) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (repository, tag) DO UPDATE SET image = excluded.image, tagged_at = excluded.tagged_at";
     if !same {
+        replaced::remember(tx, name, id, now)?;
         tx.prepare_cached(sql)?.execute(params![repository, name.tag(), id, now])?;
     }
     Ok(same)

@@ -13,6 +13,7 @@ mod layout;
 mod pushing;
 mod query;
 mod removal;
+mod replaced;
 mod scratch;
 
 use crate::{Digest, ImageConfig, ImageError, Result, digest::Hasher, error::IoContext as _};
@@ -165,6 +166,7 @@ fn open_database(path: &Path) -> Result<Connection> {
         }
         _ => return Err(ImageError::NewerFormat { found, known: FORMAT }),
     }
+    replaced::prepare(&db)?;
     Ok(db)
 }
 

@@ -226,6 +226,7 @@ impl Store {
             size: layers.iter().map(|layer| layer.size).sum(),
             layers,
             stored_at: parts.stored_at,
+            tagged_at: parts.tagged_at,
         })
     }
 
@@ -251,6 +252,7 @@ struct ImageParts {
     digests: Vec<Reference>,
     layers: Vec<LayerRow>,
     stored_at: i64,
+    tagged_at: Option<i64>,
 }
 
 impl State {
@@ -284,11 +286,21 @@ impl State {
     }
 
     fn image_parts(&self, id: &Digest) -> Result<Option<ImageParts>> {
-        let mut query = self.db.prepare_cached("SELECT manifest, top, stored_at FROM image WHERE id = ?1")?;
+        let mut query = self.db.prepare_cached(
+            "SELECT manifest, top, stored_at, (SELECT max(tagged_at) FROM tag WHERE image = ?1) FROM image WHERE id = ?1",
+        )?;
         let row =
-            query.query_row([id], |row| Ok((row.get(0)?, row.get::<_, Option<Digest>>(1)?, row.get(2)?))).optional()?;
-        let Some((manifest, top, stored_at)) = row else { return Ok(None) };
+            query.query_row([id], |row| Ok((row.get(0)?, row.get::<_, Option<Digest>>(1)?, row.get(2)?, row.get(3)?)));
+        let Some((manifest, top, stored_at, tagged_at)) = row.optional()? else { return Ok(None) };
         let (tags, digests) = self.names(id)?;
-        Ok(Some(ImageParts { id: *id, manifest, tags, digests, layers: self.chain(top.as_ref())?, stored_at }))
+        Ok(Some(ImageParts {
+            id: *id,
+            manifest,
+            tags,
+            digests,
+            layers: self.chain(top.as_ref())?,
+            stored_at,
+            tagged_at,
+        }))
     }
 }

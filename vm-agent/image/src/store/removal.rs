@@ -1,6 +1,6 @@
 //! Taking names off images and deleting images, by docker's rules and in its words.
 
-use super::{Store, collect::Garbage};
+use super::{Store, collect::Garbage, replaced};
 use crate::{Digest, ImageError, ImageUse, Reference, Removal, Result};
 use rusqlite::{Transaction, params};
 
@@ -132,6 +132,7 @@ impl Plan {
             }
         }
         if self.delete {
+            replaced::forget(tx, id)?;
             tx.prepare_cached("DELETE FROM image WHERE id = ?1")?.execute([id])?;
         }
         Ok(())

@@ -4,6 +4,8 @@
 pub(crate) mod compression;
 pub(crate) mod entries;
 mod extract;
+#[cfg(test)]
+mod fuzz;
 mod make;
 mod tree;
 

@@ -4,15 +4,18 @@
 
 mod concurrent;
 mod damage;
+mod explore;
 mod faults;
 mod fixture;
 mod foreign;
 mod gate;
 mod hostile;
+mod import;
 mod killed;
 mod load;
 mod misbehaving;
 mod names;
+mod previous;
 mod proxy;
 mod pull;
 mod push;
