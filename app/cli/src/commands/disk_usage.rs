@@ -80,7 +80,7 @@ fn objects(usage: &Value, now: SystemTime) -> String {
                 text::short_id(&string(&image["Id"])).to_owned(),
                 age::ago(number(&image["Created"]), now),
                 size::words(all),
-                size::words(shared),
+                size::finer_words(shared),
                 size::finer_words(all.saturating_sub(shared)),
                 number(&image["Containers"]).to_string(),
             ]

@@ -30,7 +30,7 @@ const HISTORY: &str = "table {{.ID}}\\t{{.CreatedSince}}\\t{{.CreatedBy}}\\t{{.S
 const HISTORY_IN_FIGURES: &str = "table {{.ID}}\\t{{.CreatedAt}}\\t{{.CreatedBy}}\\t{{.Size}}\\t{{.Comment}}";
 /// What docker calls a row of each.
 const ROW: Of = Of::Row("*formatter.imageContext");
-const STEP: Of = Of::Row("*formatter.historyContext");
+const STEP: Of = Of::Row("*image.historyContext");
 /// A command is cut to so many characters, as in docker.
 const COMMAND: usize = 45;
 

@@ -22,7 +22,7 @@ const TABLE: &str =
     "table {{.ID}}\\t{{.Image}}\\t{{.Command}}\\t{{.RunningFor}}\\t{{.Status}}\\t{{.Ports}}\\t{{.Names}}";
 
 /// What docker calls a row.
-const ROW: Of = Of::Row("*formatter.ContainerContext");
+const ROW: Of = Of::TriedRow("*formatter.ContainerContext");
 
 pub(super) async fn ps(client: &Client, options: &Ps) -> Outcome {
     let size = options.size || (!options.quiet && options.format.contains(".Size"));

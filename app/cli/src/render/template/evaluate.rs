@@ -313,7 +313,9 @@ impl<'a> Evaluation<'a> {
 /// The refusal of a field that there is not, at the `top` of a row or further down.
 fn unknown(name: &str, fields: &serde_json::Map<String, Value>, row: Of, top: bool) -> Refusal {
     let why = match row {
-        Of::Row(type_name) | Of::Value(type_name) if top => format!("can't evaluate field {name} in type {type_name}"),
+        Of::Row(type_name) | Of::TriedRow(type_name) | Of::Value(type_name) if top => {
+            format!("can't evaluate field {name} in type {type_name}")
+        }
         _ => format!("map has no entry for key {name:?}"),
     };
     let known: Vec<_> = fields.keys().filter(|name| *name != LABELS).map(|name| format!(".{name}")).collect();

@@ -28,6 +28,8 @@ pub(crate) enum Of {
     Object,
     /// A row of a list, by the name of docker's type.
     Row(&'static str),
+    /// The same, where docker tries the template before it asks for the list.
+    TriedRow(&'static str),
     /// One value, by the name of docker's type.
     Value(&'static str),
 }
@@ -75,8 +77,8 @@ impl Template {
     fn evaluated(&self, row: &Value, fields: Fields<'_>) -> Result<String, Failure> {
         Evaluation::text(&self.nodes, row, fields).map_err(|refusal| {
             let doing = match self.of {
-                Of::Object => "template parsing error: ",
-                Of::Row(_) => "failed to execute template: ",
+                Of::Object | Of::Row(_) => "template parsing error: ",
+                Of::TriedRow(_) => "failed to execute template: ",
                 Of::Value(_) => "",
             };
             let message = format!("{doing}template: {}", refusal.why);

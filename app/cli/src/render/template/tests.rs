@@ -167,7 +167,7 @@ fn what_is_not_there_is_told_as_docker_tells_it() {
             "1:7: executing \"\" at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext",
         ),
     ] {
-        let found = rendered_of(template, Of::Row("*formatter.ContainerContext"));
+        let found = rendered_of(template, Of::TriedRow("*formatter.ContainerContext"));
         assert_eq!(found, format!("failed to execute template: template: :{said}"));
     }
     assert!(
