@@ -12,6 +12,7 @@ mod logs;
 mod memory;
 mod place;
 mod prepared;
+mod pull;
 mod runtime;
 
 use std::process::ExitCode;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 /// A bench: its name, and how it runs for a number of rounds.
 type Bench = (&'static str, fn(u32));
 
-const BENCHES: [Bench; 7] = [
+const BENCHES: [Bench; 8] = [
     ("boot", boot::run),
     ("runtime", runtime::run),
     ("api", api::run),
@@ -27,6 +28,7 @@ const BENCHES: [Bench; 7] = [
     ("logs", logs::run),
     ("follower", follower::run),
     ("memory", memory::run),
+    ("pull", pull::run),
 ];
 
 fn main() -> ExitCode {

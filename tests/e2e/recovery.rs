@@ -81,3 +81,30 @@ fn killed_while_pulling() {
     home.berth(&["pull", &image]).ok();
     assert_eq!(home.berth(&["run", "--rm", &image, "python3", "-c", "print(6*7)"]).ok(), "42");
 }
+
+#[test]
+fn power_is_cut_at_any_moment_of_a_pull() {
+    let cuts = std::env::var("BERTH_TEST_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(3_u64);
+    let registry = Registry::start();
+    let home = Home::up();
+    let image = registry.image("python3:latest");
+    let mut whole = 0;
+    for cut in 1..=cuts {
+        let pull = home.berth_command(&["pull", "-q", &image]).stdout(std::process::Stdio::null()).spawn();
+        let mut pull = pull.expect("a pull");
+        std::thread::sleep(Duration::from_millis(300 + cut * 7919 % 6000));
+        Home::crash(home.vm().expect("a VM"));
+        let promised = pull.wait().expect("it ends").success();
+        home.berth(&["up"]).ok();
+        let listed = home.berth(&["images"]).ok().contains("python3");
+        assert!(listed || !promised, "cut {cut}: the pull had returned");
+        let checked = home.berth(&["doctor", "--images"]);
+        assert!(checked.ok().ends_with("all is as it was stored"), "cut {cut}: {checked}");
+        if listed {
+            whole += 1;
+            assert_eq!(home.berth(&["run", "--rm", &image, "python3", "-c", "print(6*7)"]).ok(), "42");
+            home.berth(&["rmi", &image]).ok();
+        }
+    }
+    println!("{cuts} cuts, {whole} of them after the pull");
+}

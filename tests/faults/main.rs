@@ -7,13 +7,16 @@
 mod answers;
 mod attacks;
 mod concurrent;
+mod disk;
 mod engine_killed;
 mod engine_restarts;
 mod history;
 mod idle;
 mod many;
 mod odds;
+mod power_cut;
 mod registries;
+mod torn;
 
 /// How often: what the caller asked for, or a few times.
 fn count(short: u32) -> u32 {

@@ -15,9 +15,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("berth-cli", &["berth-api"]),
     ("berth-desktop", &["berth-api"]),
     // The guest, from the wire inwards.
-    ("berth-image", &["berth-protocol"]),
+    ("berth-database", &[]),
+    ("berth-image", &["berth-database", "berth-protocol"]),
     ("berth-network", &["berth-protocol"]),
-    ("berth-engine", &["berth-image", "berth-network", "berth-protocol"]),
+    ("berth-engine", &["berth-database", "berth-image", "berth-network", "berth-protocol"]),
     ("berth-docker-api", &["berth-engine"]),
     ("berth-agent", &["berth-docker-api", "berth-engine", "berth-image", "berth-network", "berth-protocol"]),
     ("berth-runtime", &[]),
@@ -33,7 +34,7 @@ const ONLY: &[(&str, &[&str], &str)] = &[
     ("tauri", &["berth-desktop"], "the window is one client among others"),
     ("axum", &["berth-docker-api", "berth-host", "berth-agent"], "routes live in the fronts"),
     ("bollard", &["berth-api"], "one client of the Docker API"),
-    ("rusqlite", &["berth-engine", "berth-image"], "state belongs to the engine"),
+    ("rusqlite", &["berth-database", "berth-engine", "berth-image"], "state belongs to the engine"),
     ("vhost", &["berth-machine-qemu"], "vhost-user is QEMU's way to a device"),
 ];
 

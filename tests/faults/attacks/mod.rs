@@ -1,5 +1,6 @@
 //! Known attacks, made many times through the API while a canary watches.
 
+mod bombs;
 mod descriptors;
 mod impostors;
 mod labels;

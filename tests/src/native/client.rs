@@ -142,7 +142,11 @@ impl Client {
         }
         let mut bytes = (request + "\r\n").into_bytes();
         bytes.extend_from_slice(body);
-        self.stream.get_mut().write_all(&bytes)?;
+        match self.stream.get_mut().write_all(&bytes) {
+            // Who refuses an archive says so before all of it has come.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
         let head = self.head()?;
         let value = |name: &str| head.iter().find_map(|line| line.strip_prefix(name)).map(str::trim);
         let status = head[0].split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| broken("no status"))?;

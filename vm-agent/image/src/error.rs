@@ -1,6 +1,7 @@
 //! What can go wrong with images, in docker's words where clients match on them.
 
 use crate::{Digest, InvalidDigest, InvalidPlatform, InvalidReference};
+use berth_database::DatabaseError;
 use std::path::PathBuf;
 
 /// The result of everything in this crate.
@@ -177,6 +178,16 @@ impl ImageError {
             Self::Registry(_) => ErrorKind::Unavailable,
             Self::DigestMismatch { .. } | Self::SizeMismatch { .. } | Self::Lost(..) => ErrorKind::Damaged,
             Self::Io { .. } | Self::Database(_) | Self::NewerFormat { .. } | Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+}
+
+impl From<DatabaseError> for ImageError {
+    fn from(error: DatabaseError) -> Self {
+        match error {
+            DatabaseError::Sqlite(error) => error.into(),
+            DatabaseError::Io { path, source } => Self::Io { doing: "write", path, source },
+            DatabaseError::Damaged(_) => Self::Internal(error.to_string()),
         }
     }
 }

@@ -79,6 +79,7 @@ impl ImageStore {
     pub async fn open(config: StoreConfig) -> Result<Self> {
         let client = Arc::new(Client::new(&config.network)?);
         let store = Arc::new(blocking(move || Store::open(&config.root)).await?);
+        store.keep_spare()?;
         let doubted = Arc::downgrade(&store);
         tokio::task::spawn_blocking(move || {
             let Some(store) = doubted.upgrade() else { return };

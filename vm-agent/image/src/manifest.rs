@@ -254,6 +254,56 @@ mod tests {
         assert!(error.ends_with("offers linux/arm/v6, linux/arm/v7, linux/amd64"), "{error}");
     }
 
+    mod fuzz {
+        use super::*;
+
+        fn good() -> serde_json::Value {
+            json!({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "annotations": {"a": "b"},
+                "config": descriptor("application/vnd.oci.image.config.v1+json"),
+                "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip")]})
+        }
+
+        fn index() -> serde_json::Value {
+            json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [
+                entry(b"v7", json!({"os": "linux", "architecture": "arm", "variant": "v7"}))]})
+        }
+
+        /// It is one kind of document, and nothing in it is larger than it may be.
+        fn judge(bytes: &[u8]) {
+            let native = Platform::native();
+            for content_type in [None, Some(OCI_MANIFEST), Some(OCI_INDEX)] {
+                match parse("app", bytes, content_type) {
+                    Ok(Document::Image(manifest)) => assert!(manifest.layers.len() <= LAYERS_MAX),
+                    Ok(Document::Index(index)) => drop(select("app", &index, &native)),
+                    Err(error) => assert!(!error.to_string().contains('\n'), "{error}"),
+                }
+            }
+        }
+
+        proptest! {
+            #[test]
+            fn changed_documents_are_read_or_refused(
+                manifest in berth_fuzz::changed(good()), index in berth_fuzz::changed(index()),
+                bytes in berth_fuzz::damaged(good().to_string().into_bytes()),
+            ) {
+                judge(manifest.to_string().as_bytes());
+                judge(index.to_string().as_bytes());
+                judge(&bytes);
+            }
+
+            #[test]
+            fn changed_configurations_are_read_or_refused(
+                config in berth_fuzz::changed(json!({"architecture": "amd64", "os": "linux", "created": "2026-01-01T00:00:00Z",
+                    "config": {"Env": ["A=b"], "Cmd": ["x"], "ExposedPorts": {"80/tcp": {}}, "Labels": {"a": "b"},
+                        "Healthcheck": {"Test": ["NONE"], "Interval": 1}},
+                    "history": [{"created_by": "x", "empty_layer": true}],
+                    "rootfs": {"type": "layers", "diff_ids": [Digest::of(b"x").to_string()]}})),
+            ) {
+                drop(serde_json::from_value::<crate::ImageConfig>(config));
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn any_bytes_give_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

@@ -11,26 +11,32 @@ use anyhow::Result;
 const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
 
 /// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
-const FAULTS: [(&str, &str, u32); 11] = [
+const FAULTS: [(&str, &str, u32); 14] = [
     ("engine-killed", "engine_killed", 2_000),
     ("engine-restarts", "engine_restarts", 100),
     ("concurrent", "requests_at_once", 1_000_000),
     ("many", "what_many_containers_took", 10_000),
+    ("power-cut", "what_an_engine_promised", 500),
+    ("torn", "a_damaged_file_is_noticed", 10),
     ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
     ("attack-cwd", "no_descriptor_is_a_working_directory", 1_024),
     ("attack-race", "a_racer_redirects_nothing", 10_000),
     ("attack-swap", "a_swapped_mount_target", 10_000),
     ("attack-copy", "a_swapped_directory_is_not_copied", 10_000),
     ("attack-helpers", "nothing_of_an_image_runs", 1),
+    ("attack-bombs", "bombs_take_little_memory", 1_000),
     ("attack-labels", "labels_are_data", 2_000),
 ];
 
 /// Those that are made in the VM, by an end-to-end case.
-const IN_THE_VM: [(&str, &str, u32); 2] =
-    [("hogs", "the_engine_answers_beside_hogs", 1_000), ("vm-orphans", "orphans_of_the_machine", 100_000)];
+const IN_THE_VM: [(&str, &str, u32); 3] = [
+    ("hogs", "the_engine_answers_beside_hogs", 1_000),
+    ("vm-orphans", "orphans_of_the_machine", 100_000),
+    ("vm-power-cut", "power_is_cut_at_any_moment_of_a_pull", 100),
+];
 
 /// The crates with fuzz targets, and how many inputs each target gets in full.
-const FUZZED: [&str; 4] = ["berth-api", "berth-docker-api", "berth-engine", "berth-runtime"];
+const FUZZED: [&str; 5] = ["berth-api", "berth-docker-api", "berth-engine", "berth-image", "berth-runtime"];
 const INPUTS: u32 = 20_000;
 /// How many processes lose their parents in full.
 const ORPHANS: u32 = 100_000;

@@ -161,6 +161,20 @@ impl Engine {
         }
         let dirs = names_in(&inner.paths.containers()).await?;
         let snapshots = inner.seams.snapshots.known().await?;
+        for container in containers.iter().filter(|container| !snapshots.iter().any(|id| id == container.id())) {
+            // The images' database is one from a moment before it was created.
+            let definition = &container.definition;
+            let dir = inner.paths.container(&definition.id);
+            let prepared = match definition.image_id.parse() {
+                Ok(image) => {
+                    inner.seams.snapshots.prepare(&definition.id, &image, &dir).await.map_err(|e| e.to_string())
+                }
+                Err(e) => Err(format!("{e}")),
+            };
+            if let Err(e) = prepared {
+                tracing::warn!("{} has lost its layers: {e}", definition.short_id());
+            }
+        }
         let strays: BTreeSet<String> =
             dirs.into_iter().chain(snapshots).filter(|id| !known.contains(id.as_str())).collect();
         for id in strays {

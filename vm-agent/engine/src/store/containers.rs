@@ -2,21 +2,12 @@
 
 use super::{Store, StoreError, from_json, to_json};
 use crate::container::{Definition, Live};
+use rusqlite::Connection;
 
 impl Store {
     /// Every container. A row that cannot be read fails the whole: nothing may be cleaned up on half the truth.
     pub(crate) async fn containers(&self) -> Result<Vec<(Definition, Live)>, StoreError> {
-        self.run(|db| {
-            let mut query = db.prepare_cached("SELECT id, definition, live FROM containers")?;
-            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            rows.map(|row| {
-                let (id, definition, live): (String, String, String) = row?;
-                let what = format!("container {id}");
-                Ok((from_json(&what, &definition)?, from_json(&what, &live)?))
-            })
-            .collect()
-        })
-        .await
+        self.run(|db| all(db)).await
     }
 
     /// Keeps a new container.
@@ -50,4 +41,16 @@ impl Store {
         })
         .await
     }
+}
+
+/// Reads every row.
+pub(super) fn all(db: &Connection) -> Result<Vec<(Definition, Live)>, StoreError> {
+    let mut query = db.prepare_cached("SELECT id, definition, live FROM containers")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    rows.map(|row| {
+        let (id, definition, live): (String, String, String) = row?;
+        let what = format!("container {id}");
+        Ok((from_json(&what, &definition)?, from_json(&what, &live)?))
+    })
+    .collect()
 }

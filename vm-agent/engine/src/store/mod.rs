@@ -6,6 +6,7 @@ mod volumes;
 
 pub(crate) use volumes::VolumeRow;
 
+use berth_database::{Access, DatabaseError};
 use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
@@ -18,6 +19,9 @@ pub(crate) enum StoreError {
     /// SQLite's own words.
     #[error("the engine's database: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// It, or its spare, could not be opened or written.
+    #[error("the engine's database: {0}")]
+    Database(#[from] DatabaseError),
     /// A row that this version cannot read.
     #[error("the engine's database has a row for {what} that cannot be read: {why}")]
     Row { what: String, why: serde_json::Error },
@@ -44,8 +48,18 @@ pub(crate) struct Store {
 impl Store {
     /// Opens or makes the database.
     pub(crate) async fn open(path: PathBuf) -> Result<Self, StoreError> {
-        let connection = tokio::task::spawn_blocking(move || open(&path)).await.map_err(|_| StoreError::Lost)??;
-        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+        let opened = tokio::task::spawn_blocking(move || {
+            let connection = Arc::new(Mutex::new(open(&path)?));
+            let weak = Arc::downgrade(&connection);
+            let lend = move |work: &mut dyn FnMut(&mut Connection)| {
+                let Some(connection) = weak.upgrade() else { return false };
+                work(&mut connection.lock().unwrap_or_else(PoisonError::into_inner));
+                true
+            };
+            berth_database::keep_spare(&mut connection.lock().unwrap_or_else(PoisonError::into_inner), &path, lend)?;
+            Ok(Self { connection })
+        });
+        opened.await.map_err(|_| StoreError::Lost)?
     }
 
     /// Runs on a thread that may block: a commit waits for the disk.
@@ -70,12 +84,24 @@ impl Store {
 }
 
 fn open(path: &Path) -> Result<Connection, StoreError> {
-    let mut connection = Connection::open(path)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
+    let aside = path.with_file_name("damaged");
+    std::fs::create_dir_all(&aside)
+        .map_err(|source| StoreError::Database(DatabaseError::Io { path: aside.clone(), source }))?;
+    let mut connection = berth_database::open(path, &aside, Access::Shared, readable)?;
     schema::bring_up_to_date(&mut connection, path)?;
     Ok(connection)
+}
+
+/// Whether every row says something, before anything is done because of what rows say.
+fn readable(db: &Connection) -> rusqlite::Result<()> {
+    let format: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if !schema::is_present(format) {
+        // It is left to who knows it.
+        return Ok(());
+    }
+    let other = rusqlite::types::FromSqlError::other::<StoreError>;
+    containers::all(db).map(drop).map_err(other)?;
+    Ok(volumes::all(db).map(drop).map_err(other)?)
 }
 
 fn to_json<T: serde::Serialize>(what: &str, value: &T) -> Result<String, StoreError> {

@@ -21,6 +21,11 @@ const STEPS: &[&str] = &["
     ) STRICT;
 "];
 
+/// Whether this is the format that is written now.
+pub(super) fn is_present(format: i64) -> bool {
+    usize::try_from(format) == Ok(STEPS.len())
+}
+
 pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;

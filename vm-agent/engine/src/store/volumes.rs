@@ -2,6 +2,7 @@
 
 use super::{Store, StoreError, from_json, to_json};
 use crate::Timestamp;
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 
 /// One volume as it is kept.
@@ -16,17 +17,7 @@ pub(crate) struct VolumeRow {
 impl Store {
     /// Every volume.
     pub(crate) async fn volumes(&self) -> Result<Vec<VolumeRow>, StoreError> {
-        self.run(|db| {
-            let mut query = db.prepare_cached("SELECT name, created, anonymous, labels FROM volumes ORDER BY name")?;
-            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
-            rows.map(|row| {
-                let (name, created, anonymous, labels): (String, i64, bool, String) = row?;
-                let labels = from_json(&format!("volume {name}"), &labels)?;
-                Ok(VolumeRow { name, created: Timestamp(created), anonymous, labels })
-            })
-            .collect()
-        })
-        .await
+        self.run(|db| all(db)).await
     }
 
     /// Keeps a new volume.
@@ -50,4 +41,16 @@ impl Store {
         })
         .await
     }
+}
+
+/// Reads every row.
+pub(super) fn all(db: &Connection) -> Result<Vec<VolumeRow>, StoreError> {
+    let mut query = db.prepare_cached("SELECT name, created, anonymous, labels FROM volumes ORDER BY name")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))?;
+    rows.map(|row| {
+        let (name, created, anonymous, labels): (String, i64, bool, String) = row?;
+        let labels = from_json(&format!("volume {name}"), &labels)?;
+        Ok(VolumeRow { name, created: Timestamp(created), anonymous, labels })
+    })
+    .collect()
 }

@@ -29,7 +29,10 @@ impl Store {
         let aside = self.layout.aside();
         for entry in std::fs::read_dir(&aside).at("read", &aside)? {
             let path = entry.at("read", &aside)?.path();
-            erase(&path).at("delete", &path)?;
+            // What else is there are databases: of those nothing else is left.
+            if path.is_dir() {
+                erase(&path).at("delete", &path)?;
+            }
         }
         if before.is_some() {
             let trees = self.stored_trees()?.into_iter().map(|tree| tree.id).collect();

@@ -12,12 +12,14 @@ mod flush;
 mod layout;
 mod pushing;
 mod query;
+mod readable;
 mod removal;
 mod replaced;
 mod scratch;
 
 use crate::{Digest, ImageConfig, ImageError, Result, digest::Hasher, error::IoContext as _};
 pub(crate) use aside::Damaged;
+use berth_database::Access;
 pub(crate) use commit::{NewImage, NewLayer, NewTree};
 pub(crate) use doubt::is_damage;
 pub(crate) use layout::Layout;
@@ -30,15 +32,12 @@ use std::{
     io::{self, Read as _},
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 /// The format of the database, kept in `PRAGMA user_version`.
 const FORMAT: i64 = 2;
 /// Read at once, bytes.
 const PIECE: usize = 256 << 10;
-/// For another process to let go of the store.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The database and the files that belong to it. Every method blocks.
 #[derive(Debug)]
@@ -67,13 +66,24 @@ impl Store {
     /// Opens the store in `root` and deletes what has no row.
     pub(crate) fn open(root: &Path) -> Result<Self> {
         let layout = Layout::create(root)?;
-        let db = open_database(&layout.database())?;
+        let db = open_database(&layout)?;
         let state = State { db, leases: HashMap::new(), configurations: HashMap::new(), doubted: HashSet::new() };
         let store = Self { layout, state: Mutex::new(state), flushes: flush::Flushes::default() };
         store.sweep()?;
         store.miss()?;
         store.note_boot()?;
         Ok(store)
+    }
+
+    /// Has the spare of the database follow its changes.
+    pub(crate) fn keep_spare(self: &Arc<Self>) -> Result<()> {
+        let store = Arc::downgrade(self);
+        let lend = move |work: &mut dyn FnMut(&mut Connection)| {
+            let Some(store) = store.upgrade() else { return false };
+            work(&mut store.lock().db);
+            true
+        };
+        Ok(berth_database::keep_spare(&mut self.lock().db, &self.layout.database(), lend)?)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -145,15 +155,9 @@ fn hash(mut file: File, read: &mut dyn FnMut(u64)) -> io::Result<Digest> {
     }
 }
 
-fn open_database(path: &Path) -> Result<Connection> {
-    let mut db = Connection::open(path)?;
-    // One process at a time: another one's sweep would delete what this one is making. A process that is about to end
-    // is waited for.
-    db.busy_timeout(BUSY_TIMEOUT)?;
-    db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
-    db.pragma_update(None, "journal_mode", "WAL")?;
-    db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "foreign_keys", true)?;
+fn open_database(layout: &Layout) -> Result<Connection> {
+    // One process at a time: another one's sweep would delete what this one is making.
+    let mut db = berth_database::open(&layout.database(), &layout.aside(), Access::Alone, readable::all)?;
     let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     match found {
         FORMAT => {}

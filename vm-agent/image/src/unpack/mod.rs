@@ -2,6 +2,8 @@
 //! directories carry `trusted.overlay.opaque`.
 
 pub(crate) mod compression;
+#[cfg(test)]
+mod corpus;
 pub(crate) mod entries;
 mod extract;
 #[cfg(test)]

@@ -7,21 +7,21 @@ use std::{
 use tar::{EntryType, Header};
 
 /// A directory to unpack into, with a canary beside it that must stay as it is.
-struct Place {
-    outer: tempfile::TempDir,
+pub(super) struct Place {
+    pub(super) outer: tempfile::TempDir,
 }
 
 /// An entry without any check on its names, as an attacker writes it.
-#[derive(Clone)]
-struct Raw {
-    header: Header,
+#[derive(Clone, Debug)]
+pub(super) struct Raw {
+    pub(super) header: Header,
     name: Vec<u8>,
     link: Vec<u8>,
     data: Vec<u8>,
     pax: Vec<(String, Vec<u8>)>,
 }
 
-fn raw(name: &str, kind: EntryType) -> Raw {
+pub(super) fn raw(name: &str, kind: EntryType) -> Raw {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(0o755);
@@ -32,11 +32,11 @@ fn raw(name: &str, kind: EntryType) -> Raw {
     Raw { header, name: name.into(), link: vec![], data: vec![], pax: vec![] }
 }
 
-fn file(name: &str, data: &str) -> Raw {
+pub(super) fn file(name: &str, data: &str) -> Raw {
     Raw { data: data.into(), ..raw(name, EntryType::Regular) }
 }
 
-fn dir(name: &str) -> Raw {
+pub(super) fn dir(name: &str) -> Raw {
     raw(name, EntryType::Directory)
 }
 
@@ -44,26 +44,26 @@ fn link(kind: EntryType, name: &str, target: &str) -> Raw {
     Raw { link: target.into(), ..raw(name, kind) }
 }
 
-fn symlink(name: &str, target: &str) -> Raw {
+pub(super) fn symlink(name: &str, target: &str) -> Raw {
     link(EntryType::Symlink, name, target)
 }
 
-fn hard_link(name: &str, target: &str) -> Raw {
+pub(super) fn hard_link(name: &str, target: &str) -> Raw {
     link(EntryType::Link, name, target)
 }
 
 impl Raw {
-    fn pax(mut self, key: &str, value: &[u8]) -> Self {
+    pub(super) fn pax(mut self, key: &str, value: &[u8]) -> Self {
         self.pax.push((key.into(), value.to_vec()));
         self
     }
 
-    fn mode(mut self, mode: u32) -> Self {
+    pub(super) fn mode(mut self, mode: u32) -> Self {
         self.header.set_mode(mode);
         self
     }
 
-    fn owner(mut self, uid: u64, gid: u64) -> Self {
+    pub(super) fn owner(mut self, uid: u64, gid: u64) -> Self {
         self.header.set_uid(uid);
         self.header.set_gid(gid);
         self
@@ -98,7 +98,7 @@ impl Raw {
     }
 }
 
-fn archive(entries: &[Raw]) -> Vec<u8> {
+pub(super) fn archive(entries: &[Raw]) -> Vec<u8> {
     let mut out = Vec::new();
     entries.iter().for_each(|entry| entry.write(&mut out));
     out.resize(out.len() + 1024, 0);
@@ -106,7 +106,7 @@ fn archive(entries: &[Raw]) -> Vec<u8> {
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let outer = tempfile::tempdir().unwrap();
         fs::create_dir(outer.path().join("root")).unwrap();
         fs::create_dir(outer.path().join("outside")).unwrap();
@@ -114,12 +114,17 @@ impl Place {
         Self { outer }
     }
 
-    fn root(&self) -> PathBuf {
+    pub(super) fn root(&self) -> PathBuf {
         self.outer.path().join("root")
     }
 
-    fn unpack(&self, entries: &[Raw]) -> Result<Unpacked, UnpackError> {
+    pub(super) fn unpack(&self, entries: &[Raw]) -> Result<Unpacked, UnpackError> {
         let result = unpack(&archive(entries)[..], &self.root());
+        self.is_untouched_outside();
+        result
+    }
+
+    pub(super) fn is_untouched_outside(&self) {
         let mut outside: Vec<_> = fs::read_dir(self.outer.path().join("outside")).unwrap().collect();
         assert_eq!(outside.len(), 1, "something was made outside");
         let canary = outside.pop().unwrap().unwrap().path();
@@ -127,7 +132,6 @@ impl Place {
         let meta = canary.metadata().unwrap();
         assert_eq!((meta.nlink(), meta.permissions().mode() & 0o7777, meta.uid()), (1, 0o644, 0));
         assert_eq!(fs::read_dir(self.outer.path()).unwrap().count(), 2);
-        result
     }
 
     fn read(&self, path: &str) -> String {
@@ -447,7 +451,7 @@ fn ordinary_archives_come_out_as_gnu_tar_has_them() {
 }
 
 /// Every path with its type, mode, owner, time, links and content.
-fn listing(root: &Path) -> Vec<String> {
+pub(super) fn listing(root: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let mut dirs = vec![root.to_owned()];
     while let Some(dir) = dirs.pop() {

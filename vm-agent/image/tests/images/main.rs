@@ -2,6 +2,7 @@
 //! attributes) and Debian's `docker-registry`.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod collect;
 mod concurrent;
 mod damage;
 mod explore;

@@ -1,0 +1,46 @@
+//! A data disk of the engine's own: a file with an ext4 filesystem, mounted on the engine's ground as the guest mounts its.
+
+use berth_tests::native::Ground;
+use std::path::Path;
+use std::process::Command;
+
+/// A mounted disk. The mount goes with this value or with its ground.
+pub(crate) struct Disk<'a> {
+    ground: &'a Ground,
+}
+
+impl<'a> Disk<'a> {
+    /// Makes the filesystem in `file`.
+    pub(crate) fn format(file: &Path) {
+        let mut mkfs = Command::new("mkfs.ext4");
+        ran(mkfs.args(["-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"]).arg(file));
+    }
+
+    /// Mounts `file` where the engine keeps its data.
+    pub(crate) fn mount(ground: &'a Ground, file: &Path) -> Self {
+        let place = ground.dir().join("data");
+        std::fs::create_dir_all(&place).expect("a folder");
+        ran(ground.command("mount").args(["-o", "loop,discard,noatime,errors=remount-ro"]).arg(file).arg(place));
+        Self { ground }
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        // The engine was killed a moment ago and may still let go of files.
+        for _ in 0..100 {
+            let mut umount = self.ground.command("umount");
+            if umount.arg(self.ground.dir().join("data")).output().expect("umount").status.success() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        eprintln!("the data disk is still in use");
+    }
+}
+
+/// Runs a program that must succeed.
+pub(crate) fn ran(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
