@@ -1,6 +1,6 @@
 //! Removing and renaming containers.
 
-use super::{Engine, io_error, to_the_end};
+use super::{Engine, io_error, start::outlasting, to_the_end};
 use crate::{
     Error, Result,
     container::{ContainerState, RemoveOptions, Turn, name},
@@ -98,10 +98,8 @@ impl Engine {
         inner.seams.snapshots.unmount(&inner.paths.rootfs(id)).await?;
         self.remove_bundle_files(id).await?;
         inner.seams.snapshots.release(id, &dir).await?;
-        match tokio::fs::remove_dir_all(&dir).await {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(io_error("remove", &dir)(e)),
-            _ => {}
-        }
+        // Who compresses the log of a container that wrote a lot may not have heard yet that it is over.
+        outlasting(|| tokio::fs::remove_dir_all(&dir)).await.map_err(io_error("remove", &dir))?;
         Ok(inner.store.remove_container(id).await?)
     }
 

@@ -249,9 +249,14 @@ impl Engine {
 /// Removes a bundle whose mounts are gone. The monitor of an engine that was killed may just be putting its socket
 /// there: without the other files it gets no further, so it is waited for.
 async fn remove_bundle(bundle: &Path, rootfs: &Path) -> io::Result<()> {
+    outlasting(|| empty_and_remove(bundle, rootfs)).await
+}
+
+/// Has `remove` take a directory away, again while somebody still puts the last files there. One that is gone is fine.
+pub(super) async fn outlasting<F: Future<Output = io::Result<()>>>(remove: impl Fn() -> F) -> io::Result<()> {
     let deadline = tokio::time::Instant::now() + LAST_FILES;
     loop {
-        match empty_and_remove(bundle, rootfs).await {
+        match remove().await {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) if e.kind() == io::ErrorKind::DirectoryNotEmpty && tokio::time::Instant::now() < deadline => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
@@ -354,6 +359,30 @@ mod tests {
             monitor.join().unwrap();
             assert!(!bundle.exists());
             remove_bundle(&bundle, &rootfs).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_containers_files_go_though_its_log_is_still_being_compressed() {
+        for _ in 0..20 {
+            let place = tempfile::tempdir().unwrap();
+            let dir = place.path().join("container");
+            std::fs::create_dir(&dir).unwrap();
+            let compressor = {
+                let dir = dir.clone();
+                std::thread::spawn(move || {
+                    let until = std::time::Instant::now() + Duration::from_millis(50);
+                    for n in 0.. {
+                        std::fs::write(dir.join(format!("log.{n}.gz")), "").ok();
+                        if std::time::Instant::now() > until {
+                            break;
+                        }
+                    }
+                })
+            };
+            outlasting(|| tokio::fs::remove_dir_all(&dir)).await.unwrap();
+            compressor.join().unwrap();
+            assert!(!dir.exists());
         }
     }
 }
