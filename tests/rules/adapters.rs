@@ -3,12 +3,14 @@
 use crate::tree::{root, sources};
 
 /// Sources that may say `cfg(target_os)`, `cfg(unix)` or `cfg(windows)`: adapters, the platform module of the host, and
-/// where the client finds its local socket, starts the daemon, and handles signals, the terminal and copied files.
+/// where the client finds its local socket, starts the daemon, keeps files to itself, and handles signals, the terminal
+/// and copied files.
 const MAY_ASK: &[&str] = &[
     "app/machine-qemu/",
     "app/host/src/platform/",
     "app/api/src/local.rs",
     "app/api/src/daemon.rs",
+    "app/api/src/docker_config.rs",
     "app/api/src/home.rs",
     "app/cli/src/copy/mod.rs",
     "app/cli/src/signals.rs",

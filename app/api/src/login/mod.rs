@@ -2,15 +2,15 @@
 //! set up, in the keychain of the system.
 
 mod entry;
-mod helper;
 mod keychain;
+mod program;
 mod server;
 
 pub use server::{DOCKER_HUB, hostname, of_image, typed};
 
 use crate::{docker_config::DockerConfig, error::Error};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE};
-use helper::Helper;
+use program::Helper;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 
