@@ -23,6 +23,17 @@ impl<'a> Disk<'a> {
         ran(ground.command("mount").args(["-o", "loop,discard,noatime,errors=remount-ro"]).arg(file).arg(place));
         Self { ground }
     }
+
+    /// Where its files are seen from outside of the ground.
+    pub(crate) fn path(&self) -> std::path::PathBuf {
+        self.ground.path(&self.ground.dir().join("data").to_string_lossy())
+    }
+
+    /// Bytes that are free.
+    pub(crate) fn free(&self) -> u64 {
+        let stat = rustix::fs::statvfs(self.path()).expect("the filesystem");
+        stat.f_bfree * stat.f_frsize
+    }
 }
 
 impl Drop for Disk<'_> {

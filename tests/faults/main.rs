@@ -8,6 +8,7 @@ mod answers;
 mod attacks;
 mod concurrent;
 mod disk;
+mod disk_full;
 mod engine_killed;
 mod engine_restarts;
 mod history;

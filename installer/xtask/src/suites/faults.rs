@@ -11,12 +11,13 @@ use anyhow::Result;
 const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
 
 /// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
-const FAULTS: [(&str, &str, u32); 14] = [
+const FAULTS: [(&str, &str, u32); 15] = [
     ("engine-killed", "engine_killed", 2_000),
     ("engine-restarts", "engine_restarts", 100),
     ("concurrent", "requests_at_once", 1_000_000),
     ("many", "what_many_containers_took", 10_000),
     ("power-cut", "what_an_engine_promised", 500),
+    ("disk-full", "a_full_disk_leaves_nothing", 35),
     ("torn", "a_damaged_file_is_noticed", 10),
     ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
     ("attack-cwd", "no_descriptor_is_a_working_directory", 1_024),

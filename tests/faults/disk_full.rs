@@ -1,0 +1,116 @@
+//! The data disk fills at each MiB of a load, and of a container's output: nothing half-made stays, the API lives, and the
+//! space comes back.
+
+use crate::count;
+use crate::disk::Disk;
+use crate::power_cut::checked;
+use berth_tests::native::{Client, Engine, Ground, busybox, container, image};
+use serde_json::json;
+use std::fs::File;
+use std::path::Path;
+
+const MIB: u64 = 1 << 20;
+/// Bytes of the disk.
+const DISK: u64 = 64 * MIB;
+/// More than the load needs: with this much free it must succeed.
+const ENOUGH: u64 = 34;
+
+#[test]
+fn a_full_disk_leaves_nothing_half_made() {
+    let ground = Ground::new();
+    let file = ground.dir().join("disk");
+    File::create(&file).and_then(|file| file.set_len(DISK)).expect("a disk");
+    Disk::format(&file);
+    let disk = Disk::mount(&ground, &file);
+    let engine = Engine::start(&ground);
+    let mut client = engine.client();
+    client.load(&busybox());
+    let big = image("big", &json!({}), |layer| {
+        for number in 0..10_u32 {
+            let content: Vec<u8> =
+                (0..1 << 18).flat_map(|at: u32| at.wrapping_mul(2_654_435_761 + number).to_le_bytes()).collect();
+            layer.file(&format!("opt/{number}"), 0o644, &content);
+        }
+    });
+    let (objects, free) = (ground.objects(), settled(&disk));
+    let step = (ENOUGH / u64::from(count(4)).clamp(1, ENOUGH)).max(1);
+    let (mut refused, mut loaded) = (0, 0);
+    for left in (0..=ENOUGH).rev().step_by(usize::try_from(step).expect("a few")) {
+        let ballast = Ballast::leave(&disk, left * MIB);
+        // A connection whose request was refused half-way is of no more use.
+        let answer = engine.client().send("POST", "/images/load?quiet=1", &big);
+        let tags = client.request("GET", "/images/json", None).ok().to_string();
+        if answer.status == 200 && !answer.text().contains("\"error\"") {
+            assert!(tags.contains("big:latest"), "{left} MiB: {tags}");
+            loaded += 1;
+            assert_eq!(client.request("DELETE", "/images/big", None).status, 200);
+        } else {
+            assert!(answer.text().contains("No space left on device"), "{left} MiB: {}", answer.text());
+            assert!(!tags.contains("big:latest"), "{left} MiB: {tags}");
+            refused += 1;
+        }
+        assert_eq!(ground.objects(), objects, "{left} MiB: what a load left");
+        writes_until_full(&mut client, left);
+        drop(ballast);
+        assert_eq!(checked(&mut client)["Damaged"], json!([]), "{left} MiB");
+        let now = settled(&disk);
+        assert!(now + MIB >= free, "{left} MiB: {} bytes did not come back", free.saturating_sub(now));
+    }
+    println!("{refused} loads refused, {loaded} done");
+    assert!(refused > 0 && loaded > 0, "{refused} refused, {loaded} loaded");
+    client.load(&big);
+}
+
+/// A container writes to its disk and its log; it ends or is removed, and the API answers throughout.
+fn writes_until_full(client: &mut Client, left: u64) {
+    let body = container(&["sh", "-c", "head -c 3000000 /dev/zero > /filled; yes line | head -c 500000"], "none");
+    let made = client.request("POST", &format!("/containers/create?name=writer-{left}"), Some(&body));
+    let Some(id) = made.text().split('"').nth(3).filter(|_| made.status == 201).map(str::to_owned) else {
+        assert!(made.status >= 500, "{left} MiB: {}", made.text());
+        assert!(!client.request("GET", "/containers/json?all=1", None).text().contains("writer-"), "{left} MiB");
+        return;
+    };
+    let started = client.request("POST", &format!("/containers/{id}/start"), None);
+    if started.status == 204 {
+        client.request("POST", &format!("/containers/{id}/wait"), None).ok();
+    }
+    let removed = client.request("DELETE", &format!("/containers/{id}?force=1"), None);
+    assert_eq!(removed.status, 204, "{left} MiB: {}", removed.text());
+}
+
+/// What is free when the filesystem has given back what was deleted.
+fn settled(disk: &Disk<'_>) -> u64 {
+    nix::unistd::sync();
+    disk.free()
+}
+
+/// A file that takes what is free.
+struct Ballast(std::path::PathBuf);
+
+impl Ballast {
+    /// Leaves `bytes` free.
+    fn leave(disk: &Disk<'_>, bytes: u64) -> Self {
+        let path = disk.path().join("ballast");
+        let size = settled(disk).saturating_sub(bytes);
+        allocate(&path, size);
+        Self(path)
+    }
+}
+
+fn allocate(path: &Path, size: u64) {
+    let file = File::create(path).expect("a file");
+    // The filesystem needs a little for itself.
+    for less in 0..64 {
+        let size = size.saturating_sub(less * 16_384);
+        if size == 0 || rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, size).is_ok() {
+            return;
+        }
+        file.set_len(0).expect("begin anew");
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).expect("the ballast");
+    }
+}
