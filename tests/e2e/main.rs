@@ -4,6 +4,7 @@ mod faults;
 mod files;
 mod images;
 mod isolation;
+mod lifecycle;
 mod limits;
 mod main_job;
 mod orphans;
