@@ -29,6 +29,13 @@ impl<'a> Disk<'a> {
         self.ground.path(&self.ground.dir().join("data").to_string_lossy())
     }
 
+    /// What is there of images: blobs, layers, and what is on its way.
+    pub(crate) fn objects(&self) -> std::collections::BTreeSet<std::path::PathBuf> {
+        let places = ["blobs/sha256", "layers", "tmp"].map(|place| self.path().join(place));
+        let names = |place| std::fs::read_dir(place).expect("a folder").flatten().map(|entry| entry.path());
+        places.into_iter().flat_map(names).collect()
+    }
+
     /// Bytes that are free.
     pub(crate) fn free(&self) -> u64 {
         let stat = rustix::fs::statvfs(self.path()).expect("the filesystem");

@@ -4,16 +4,18 @@
 use crate::count;
 use crate::disk::Disk;
 use crate::power_cut::checked;
+use berth_tests::eventually;
 use berth_tests::native::{Client, Engine, Ground, busybox, container, image};
 use serde_json::json;
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 /// Bytes of the disk.
 const DISK: u64 = 64 * MIB;
-/// More than the load needs: with this much free it must succeed.
-const ENOUGH: u64 = 34;
+/// More than the load needs (archive, blob and files): with this much free it must succeed.
+const ENOUGH: u64 = 46;
 
 #[test]
 fn a_full_disk_leaves_nothing_half_made() {
@@ -32,7 +34,7 @@ fn a_full_disk_leaves_nothing_half_made() {
             layer.file(&format!("opt/{number}"), 0o644, &content);
         }
     });
-    let (objects, free) = (ground.objects(), settled(&disk));
+    let (objects, free) = (disk.objects(), settled(&disk));
     let step = (ENOUGH / u64::from(count(4)).clamp(1, ENOUGH)).max(1);
     let (mut refused, mut loaded) = (0, 0);
     for left in (0..=ENOUGH).rev().step_by(usize::try_from(step).expect("a few")) {
@@ -45,16 +47,22 @@ fn a_full_disk_leaves_nothing_half_made() {
             loaded += 1;
             assert_eq!(client.request("DELETE", "/images/big", None).status, 200);
         } else {
-            assert!(answer.text().contains("No space left on device"), "{left} MiB: {}", answer.text());
+            // The system's words, or SQLite's.
+            let why = ["No space left on device", "disk is full"];
+            assert!(why.iter().any(|why| answer.text().contains(why)), "{left} MiB: {}", answer.text());
             assert!(!tags.contains("big:latest"), "{left} MiB: {tags}");
             refused += 1;
         }
-        assert_eq!(ground.objects(), objects, "{left} MiB: what a load left");
-        writes_until_full(&mut client, left);
+        assert_eq!(disk.objects(), objects, "{left} MiB: what a load left");
+        let kept = writes_until_full(&mut client, left);
         drop(ballast);
+        if let Some(id) = kept {
+            assert_eq!(client.request("DELETE", &format!("/containers/{id}?force=1"), None).status, 204, "{left} MiB");
+        }
         assert_eq!(checked(&mut client)["Damaged"], json!([]), "{left} MiB");
-        let now = settled(&disk);
-        assert!(now + MIB >= free, "{left} MiB: {} bytes did not come back", free.saturating_sub(now));
+        eventually(&format!("{left} MiB: the space comes back"), Duration::from_secs(10), || {
+            Some(()).filter(|()| settled(&disk) + MIB >= free)
+        });
     }
     println!("{refused} loads refused, {loaded} done");
     assert!(refused > 0 && loaded > 0, "{refused} refused, {loaded} loaded");
@@ -62,20 +70,22 @@ fn a_full_disk_leaves_nothing_half_made() {
 }
 
 /// A container writes to its disk and its log; it ends or is removed, and the API answers throughout.
-fn writes_until_full(client: &mut Client, left: u64) {
+/// Which one could not be removed for want of space.
+fn writes_until_full(client: &mut Client, left: u64) -> Option<String> {
     let body = container(&["sh", "-c", "head -c 3000000 /dev/zero > /filled; yes line | head -c 500000"], "none");
     let made = client.request("POST", &format!("/containers/create?name=writer-{left}"), Some(&body));
     let Some(id) = made.text().split('"').nth(3).filter(|_| made.status == 201).map(str::to_owned) else {
         assert!(made.status >= 500, "{left} MiB: {}", made.text());
         assert!(!client.request("GET", "/containers/json?all=1", None).text().contains("writer-"), "{left} MiB");
-        return;
+        return None;
     };
     let started = client.request("POST", &format!("/containers/{id}/start"), None);
     if started.status == 204 {
         client.request("POST", &format!("/containers/{id}/wait"), None).ok();
     }
     let removed = client.request("DELETE", &format!("/containers/{id}?force=1"), None);
-    assert_eq!(removed.status, 204, "{left} MiB: {}", removed.text());
+    assert!(removed.status == 204 || removed.text().contains("disk is full"), "{left} MiB: {}", removed.text());
+    (removed.status != 204).then_some(id)
 }
 
 /// What is free when the filesystem has given back what was deleted.

@@ -49,6 +49,35 @@ impl Store {
     /// Makes finished layers durable and known, lowest first; their directories are returned. Of a layer that is known
     /// and was damaged, only what was damaged is replaced: containers may stand on the rest.
     pub(crate) fn commit_layers(&self, layers: &[NewLayer]) -> Result<Vec<Digest>> {
+        let committed = self.place_layers(layers);
+        if committed.is_err() {
+            self.take_back(layers);
+        }
+        committed
+    }
+
+    /// Deletes what was placed and did not become known, so that a full disk is not full of it.
+    fn take_back(&self, layers: &[NewLayer]) {
+        let state = self.lock();
+        // What cannot be asked counts as known: the next start deletes it.
+        let known = |sql: &str, digest: &Digest| {
+            state.db.prepare_cached(sql).and_then(|mut query| query.exists([digest])).unwrap_or(true)
+        };
+        for layer in layers.iter().filter(|layer| matches!(layer.tree, NewTree::Made { .. })) {
+            let (tree, blob) = (self.layout.tree(&layer.chain_id), self.layout.blob(&layer.blob));
+            for (place, is_known) in [
+                (tree, known("SELECT 1 FROM tree WHERE id = ?1", &layer.chain_id)),
+                // Another commit that counts on it puts it there again when it holds the lock.
+                (blob, known("SELECT 1 FROM blob WHERE digest = ?1", &layer.blob)),
+            ] {
+                if !is_known && let Err(error) = erase(&place) {
+                    tracing::warn!(%error, path = %place.display(), "it stays until the next start");
+                }
+            }
+        }
+    }
+
+    fn place_layers(&self, layers: &[NewLayer]) -> Result<Vec<Digest>> {
         let mut placed = false;
         let mut trees = Vec::new();
         for layer in layers {
