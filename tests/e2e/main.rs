@@ -10,6 +10,7 @@ mod main_job;
 mod orphans;
 mod recovery;
 mod refusals;
+mod registries;
 mod settings;
 mod streams;
 mod users;

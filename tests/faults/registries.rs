@@ -2,7 +2,7 @@
 //! insecure registry.
 
 use berth_tests::{
-    Build, Ran, eventually,
+    Build, HOST_FROM_GUEST as HOST, Ran, Secured, configuration, eventually,
     native::{Engine, Ground},
     run, run_with,
 };
@@ -12,12 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// Where the engine finds what listens on the user's own loopback; on this ground both are in one place.
-const HOST: &str = "10.0.2.2";
 const SECURED: u16 = 5443;
 const PLAIN: u16 = 5000;
-/// `canary`, as bcrypt has it.
-const HASH: &str = "$2y$05$abcdefghijklmnopqrstuuRprvAQdy7TukEWRpyjPPFyNaLWFtNea";
 
 /// Ends with this value.
 struct Registry(Child);
@@ -29,14 +25,9 @@ impl Drop for Registry {
     }
 }
 
-fn registry(ground: &Ground, dir: &Path, port: u16, more: &str) -> Registry {
+fn registry(ground: &Ground, dir: &Path, port: u16, sections: &str) -> Registry {
     let config = dir.join(format!("{port}.yml"));
-    let storage = dir.join(port.to_string());
-    let text = format!(
-        "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{}' }} }}\n{more}",
-        storage.display()
-    );
-    std::fs::write(&config, text).expect("write");
+    std::fs::write(&config, configuration(&dir.join(port.to_string()), sections)).expect("write");
     let mut command = ground.command("docker-registry");
     let command = command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let process = Registry(command.spawn().expect("docker-registry, from Debian's package of that name"));
@@ -48,35 +39,15 @@ fn registry(ground: &Ground, dir: &Path, port: u16, more: &str) -> Registry {
     process
 }
 
-/// A key and a certificate that its own key signed, for the loopback and for the address beside it.
-fn certificate(dir: &Path) {
-    let names = format!("subjectAltName=DNS:localhost,IP:{HOST}");
-    let made = Command::new("openssl")
-        .current_dir(dir)
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=localhost", "-addext", &names, "-keyout", "key.pem", "-out", "cert.pem"])
-        .output()
-        .expect("openssl, from Debian's package of that name");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
 #[test]
 fn the_docker_command_logs_in_pushes_and_pulls_and_a_mirror_is_asked_first() {
     let ground = Ground::new();
     let added = ground.command("ip").args(["address", "add", &format!("{HOST}/32"), "dev", "lo"]).status();
     assert!(added.expect("ip").success());
     let dir = tempfile::tempdir().expect("a folder");
-    certificate(dir.path());
-    std::fs::write(dir.path().join("htpasswd"), format!("user:{HASH}\n")).expect("write");
-    let at = dir.path().display();
-    let _secured = registry(
-        &ground,
-        dir.path(),
-        SECURED,
-        &format!(
-            "http:\n  addr: '0.0.0.0:{SECURED}'\n  tls: {{ certificate: '{at}/cert.pem', key: '{at}/key.pem' }}\nauth:\n  htpasswd: {{ realm: berth, path: '{at}/htpasswd' }}\n"
-        ),
-    );
+    // The engine looks for the user's loopback there; on this ground both are in one place.
+    let identity = Secured::new();
+    let _secured = registry(&ground, dir.path(), SECURED, &identity.sections(&format!("0.0.0.0:{SECURED}")));
     let _plain = registry(&ground, dir.path(), PLAIN, &format!("http:\n  addr: '0.0.0.0:{PLAIN}'\n"));
     let settings =
         format!(r#"{{"registry-mirrors": ["http://localhost:{PLAIN}"], "insecure-registries": ["{HOST}:{PLAIN}"]}}"#);

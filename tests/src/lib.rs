@@ -7,6 +7,7 @@ mod http;
 pub mod native;
 mod program;
 mod registry;
+mod secured;
 mod terminal;
 
 pub use build::Build;
@@ -14,7 +15,8 @@ pub use display::Display;
 pub use home::Home;
 pub use http::{Page, get};
 pub use program::{Ran, run, run_with};
-pub use registry::{Registry, Spoil};
+pub use registry::{Registry, Spoil, configuration};
+pub use secured::{HOST_FROM_GUEST, Secured};
 pub use terminal::Terminal;
 
 use std::time::{Duration, Instant};

@@ -1,6 +1,6 @@
 //! Debian's `docker-registry` on loopback with the test images, and a way to spoil what it says.
 
-use crate::{Build, eventually, free_port, get};
+use crate::{Build, Secured, eventually, free_port};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -35,7 +35,7 @@ impl Registry {
     pub fn start() -> Self {
         let storage = Build::registry_storage();
         assert!(storage.exists(), "{} is missing: run `cargo xtask fixtures`", storage.display());
-        Self::serve(&storage)
+        Self::serve(&storage, |port| format!("http: {{ addr: '127.0.0.1:{port}' }}\n"))
     }
 
     /// Starts one that has nothing, to push to.
@@ -45,20 +45,27 @@ impl Registry {
     #[must_use]
     pub fn empty() -> Self {
         let storage = tempfile::tempdir().expect("a directory");
-        let mut registry = Self::serve(storage.path());
+        let mut registry = Self::serve(storage.path(), |port| format!("http: {{ addr: '127.0.0.1:{port}' }}\n"));
         registry._own = Some(storage);
         registry
     }
 
-    fn serve(storage: &Path) -> Self {
+    /// Starts one that has nothing and asks for a password over TLS.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn secured(identity: &Secured) -> Self {
+        let storage = tempfile::tempdir().expect("a directory");
+        let mut registry = Self::serve(storage.path(), |port| identity.sections(&format!("127.0.0.1:{port}")));
+        registry._own = Some(storage);
+        registry
+    }
+
+    fn serve(storage: &Path, sections: impl Fn(u16) -> String) -> Self {
         let port = free_port();
         let mut config = tempfile::NamedTempFile::new().expect("a config file");
-        write!(
-            config,
-            "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{}' }} }}\nhttp: {{ addr: '127.0.0.1:{port}' }}\n",
-            storage.display()
-        )
-        .expect("write the config");
+        config.write_all(configuration(storage, &sections(port)).as_bytes()).expect("write the config");
         let process = Command::new("docker-registry")
             .arg("serve")
             .arg(config.path())
@@ -68,10 +75,14 @@ impl Registry {
             .spawn()
             .expect("docker-registry is installed");
         let registry = Self { process, port, _config: config, _own: None };
-        eventually("the registry answers", Duration::from_secs(20), || {
-            get(&format!("http://127.0.0.1:{port}/v2/")).ok()
-        });
+        eventually("the registry answers", Duration::from_secs(20), || TcpStream::connect(("127.0.0.1", port)).ok());
         registry
+    }
+
+    /// The port of loopback that it listens on.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `localhost:PORT/name`, as typed behind `pull`.
@@ -98,6 +109,15 @@ impl Registry {
         });
         port
     }
+}
+
+/// A configuration of `docker-registry` that keeps everything in `storage`, with more sections.
+#[must_use]
+pub fn configuration(storage: &Path, sections: &str) -> String {
+    format!(
+        "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{}' }} }}\n{sections}",
+        storage.display()
+    )
 }
 
 impl Drop for Registry {

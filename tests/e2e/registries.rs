@@ -1,0 +1,64 @@
+//! Registries that ask for a password over TLS, and what the user's files say of registries, through a boot of the machine:
+//! with the docker CLI and with `berth`.
+
+use berth_tests::{HOST_FROM_GUEST, Home, Registry, Secured, run, run_with};
+
+#[test]
+fn registries_are_logged_in_at_trusted_and_mirrored_as_the_users_files_say() {
+    let identity = Secured::new();
+    let (source, secured, plain) = (Registry::start(), Registry::secured(&identity), Registry::empty());
+    let home = Home::new();
+    // Under this address the registry is nobody's loopback: its certificate counts.
+    let server = format!("{HOST_FROM_GUEST}:{}", secured.port());
+    let insecure = format!("{HOST_FROM_GUEST}:{}", plain.port());
+    let certs = home.path().join("certs.d").join(&server);
+    std::fs::create_dir_all(&certs).expect("a folder");
+    std::fs::copy(identity.certificate(), certs.join("ca.crt")).expect("copy");
+    let settings = format!(
+        r#"{{"registry-mirrors": ["http://localhost:{}"], "insecure-registries": ["{insecure}"]}}"#,
+        plain.port()
+    );
+    std::fs::write(home.path().join("daemon.json"), settings).expect("write");
+    home.berth(&["up"]).ok();
+    let busybox = source.image("busybox:latest");
+    home.berth(&["pull", &busybox]).ok();
+
+    for (command, name) in [(Home::docker_command as fn(&Home, &[&str]) -> _, "docker"), (Home::berth_command, "berth")]
+    {
+        let make = |arguments: &[&str]| {
+            let mut command: std::process::Command = command(&home, arguments);
+            command.env("DOCKER_CONFIG", home.path().join("docker-config"));
+            command
+        };
+        let asks = |arguments: &[&str]| run(&mut make(arguments));
+        let image = format!("{server}/{name}/busybox:1");
+        asks(&["tag", &busybox, &image]).ok();
+        let refused = asks(&["push", &image]);
+        assert!(refused.fails(1).contains("no basic auth credentials"), "{refused}");
+
+        let login = ["login", "-u", Secured::USER, "--password-stdin", &server];
+        let wrong = run_with(&mut make(&login), b"wrong");
+        let refusal = format!("login attempt to https://{server}/v2/ failed with status: 401 Unauthorized");
+        assert!(wrong.fails(1).contains(&refusal), "{wrong}");
+        let right = run_with(&mut make(&login), Secured::PASSWORD.as_bytes());
+        assert!(right.ok().contains("Login Succeeded"), "{right}");
+        asks(&["push", &image]).ok();
+        asks(&["rmi", &image]).ok();
+        assert_eq!(asks(&["run", "--rm", &image, "echo", "pulled"]).ok(), "pulled");
+        let out = asks(&["logout", &server]);
+        assert!(out.ok().contains(&format!("Removing login credentials for {server}")), "{out}");
+        asks(&["rmi", &image]).ok();
+        let refused = asks(&["pull", &image]);
+        assert!(refused.fails(1).contains("no basic auth credentials"), "{refused}");
+
+        // An insecure registry takes it, and, as the mirror that it is, gives it for a name of docker's own.
+        let mirrored = format!("{insecure}/library/{name}:latest");
+        asks(&["tag", &busybox, &mirrored]).ok();
+        asks(&["push", &mirrored]).ok();
+        asks(&["rmi", &mirrored]).ok();
+        let pulled = asks(&["pull", name]);
+        assert!(pulled.ok().contains(&format!("Downloaded newer image for {name}:latest")), "{pulled}");
+        let found = asks(&["search", &format!("{insecure}/{name}"), "--format", "{{.Name}}"]);
+        assert_eq!(found.ok(), format!("{insecure}/library/{name}"));
+    }
+}
