@@ -1,6 +1,7 @@
 //! SQLite databases that outlive the damage of their file: see the README.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod room;
 mod spare;
 
 use rusqlite::{Connection, ErrorCode};

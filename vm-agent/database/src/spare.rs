@@ -1,20 +1,21 @@
 //! The copy of a database that takes its place.
 
-use crate::{DatabaseError, is_blank, look_through};
+use crate::{DatabaseError, is_blank, look_through, room};
 use rusqlite::Connection;
 use std::{
     ffi::OsString,
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::mpsc::{TryRecvError, sync_channel},
+    sync::mpsc::{RecvTimeoutError, TryRecvError, sync_channel},
     time::Duration,
 };
 
 /// Changes that come so soon behind each other are copied together.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Has a thread write the spare of the database at `path` after its changes, for as long as its connection `db` is open.
+/// Has a thread write the spare of the database at `path` after its changes, for as long as its connection `db` is open,
+/// and keep room for its log. While the disk is almost full the spare waits.
 /// Each time a copy is due, `with` is to lend the connection; it gives `false` when that is gone.
 ///
 /// # Errors
@@ -34,16 +35,36 @@ pub fn keep_spare(
     }))?;
     let (own, path) = (path.to_owned(), path.to_owned());
     let failed = |source| DatabaseError::Io { path: own, source };
+    let log = with_suffix(&path, "-wal");
+    room::take(&log).map_err(|source| DatabaseError::Io { path: log.clone(), source })?;
     let keep = move || {
-        // The connection, and the sender with it, goes away when the database is closed.
-        while changes.recv().is_ok() {
-            std::thread::sleep(PAUSE);
-            // What came in the pause is copied together.
-            if matches!(changes.try_recv(), Err(TryRecvError::Disconnected)) {
+        let mut waits = false;
+        loop {
+            // The connection, and the sender with it, goes away when the database is closed.
+            let change = match waits {
+                true => changes.recv_timeout(PAUSE),
+                false => changes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            if change == Err(RecvTimeoutError::Disconnected) {
                 return;
             }
+            if change.is_ok() {
+                std::thread::sleep(PAUSE);
+                // What came in the pause is copied together.
+                if matches!(changes.try_recv(), Err(TryRecvError::Disconnected)) {
+                    return;
+                }
+            }
+            let enough = room::is_enough(path.parent().unwrap_or(&path)).unwrap_or(true);
+            if !enough && !waits {
+                tracing::warn!("the disk is almost full: the spare of {} waits", path.display());
+            }
+            waits = !enough;
+            if waits {
+                continue;
+            }
             let mut copy = Ok(Vec::new());
-            if !with(&mut |db| copy = copy_of(db)) {
+            if !with(&mut |db| copy = copy_of(db, &log)) {
                 return;
             }
             let spare = spare_of(&path);
@@ -58,8 +79,9 @@ pub fn keep_spare(
 }
 
 /// All of it as a file would have it. The log is emptied into the file first, where it is safe from being cut short.
-fn copy_of(db: &mut Connection) -> Result<Vec<u8>, DatabaseError> {
+fn copy_of(db: &mut Connection, log: &Path) -> Result<Vec<u8>, DatabaseError> {
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    room::take(log).map_err(|source| DatabaseError::Io { path: log.to_owned(), source })?;
     Ok(db.serialize(c"main")?.to_vec())
 }
 
