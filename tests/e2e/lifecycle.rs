@@ -209,7 +209,8 @@ impl User<'_> {
         for (code, arguments) in [
             (0, &["run", "--rm", self.image, "true"][..]),
             (9, &["run", "--rm", self.image, "sh", "-c", "exit 9"]),
-            (137, &["run", "--rm", self.image, "sh", "-c", "kill -9 $$"]),
+            // Nobody in a pid namespace can kill its first process: that is the init here.
+            (137, &["run", "--rm", "--init", self.image, "sh", "-c", "kill -9 $$; sleep 10"]),
             (143, &["run", "--rm", "--init", self.image, "sh", "-c", "kill -15 $$; sleep 10"]),
             (127, &["run", "--rm", self.image, "no-such-program"]),
             (126, &["run", "--rm", self.image, "/etc"]),

@@ -8,7 +8,7 @@ use super::{
     logging::LoggingOptions,
 };
 use crate::failure::{Failure, invalid, io};
-use berth_api::run::{Attach, PublishSpec, RunRequest, environment, publish, restart, volume};
+use berth_api::run::{Attach, PublishSpec, RestartSpec, RunRequest, environment, publish, restart, volume};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -157,7 +157,7 @@ impl CreateOptions {
             network: self.network.clone(),
             endpoint: self.endpoint.read(self.network.as_deref())?,
             platform: self.platform.clone(),
-            restart: named(&self.restart, "--restart", restart::parse)?,
+            restart: self.restart()?,
             read_only: self.read_only,
             tty: self.tty,
             interactive: self.interactive,
@@ -172,6 +172,14 @@ impl CreateOptions {
             log: self.logging.read()?,
             isolation: self.isolation.read()?,
         })
+    }
+
+    fn restart(&self) -> Result<RestartSpec, Failure> {
+        let restart = named(&self.restart, "--restart", restart::parse)?;
+        if self.rm && restart != RestartSpec::No {
+            return Err(invalid("conflicting options: cannot specify both --restart and --rm"));
+        }
+        Ok(restart)
     }
 
     /// The streams of `-a`; output and errors without it, and input when that is kept open.
@@ -279,7 +287,6 @@ mod tests {
             "on-failure:2",
             "-l",
             "a=b",
-            "--rm",
             "nginx",
             "nginx",
             "-g",
@@ -290,8 +297,16 @@ mod tests {
         assert_eq!(request.command, ["nginx", "-g", "daemon off;"]);
         assert_eq!((request.limits.memory, request.limits.nano_cpus), (Some(512 << 20), Some(1_500_000_000)));
         assert_eq!(request.publish[0].host_port, Some(8080));
-        assert_eq!(request.env, ["A=1"]);
-        assert!(request.auto_remove);
+        assert_eq!((request.env, request.restart), (vec!["A=1".to_owned()], RestartSpec::OnFailure { retries: 2 }));
+    }
+
+    #[test]
+    fn what_is_removed_at_its_end_is_not_started_again() {
+        assert!(request(&["--rm", "--restart", "no", "nginx"]).unwrap().auto_remove);
+        let Err(Failure::Problem(problem)) = request(&["--rm", "--restart", "always", "nginx"]) else {
+            panic!("accepted")
+        };
+        assert_eq!(problem.message, "conflicting options: cannot specify both --restart and --rm");
     }
 
     #[test]
