@@ -12,14 +12,18 @@ mod render;
 mod signals;
 mod terminal;
 
-use arguments::{Cli, Misunderstood};
+use arguments::{Cli, Misunderstood, exit_code};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = match Cli::typed(std::env::args_os()) {
         Ok(cli) => cli,
         Err(Misunderstood::Flag(text)) => return ExitCode::from(failure::invalid(text).report(true)),
-        Err(Misunderstood::Other(error)) => error.exit(),
+        Err(Misunderstood::Other(error)) => {
+            // Whoever does not listen any more misses nothing that matters.
+            error.print().ok();
+            return ExitCode::from(exit_code(&error));
+        }
     };
     let needs_125 = cli.command.fails_with_125();
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

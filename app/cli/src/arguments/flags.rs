@@ -4,7 +4,10 @@
 //! them get a value to parse, and none to show: help and completion read as if there were no values.
 
 use super::Cli;
-use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{
+    Arg, ArgAction, Command, CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use std::{any::TypeId, error::Error, ffi::OsString, fmt};
 
 /// What was given to a flag is no boolean. The text is docker's.
@@ -26,6 +29,20 @@ pub(crate) enum Misunderstood {
     Flag(String),
     /// Anything else, help included.
     Other(clap::Error),
+}
+
+/// Docker's exit code for a command line that shows help or makes no sense: 125 for a wrong option, 1 for anything else.
+pub(crate) fn exit_code(error: &clap::Error) -> u8 {
+    let about = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => argument.as_str(),
+        _ => "",
+    };
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+        ErrorKind::MissingRequiredArgument => 1,
+        _ if about.starts_with('-') => 125,
+        _ => 1,
+    }
 }
 
 impl Cli {
@@ -163,6 +180,25 @@ mod tests {
             let Err(Misunderstood::Other(help)) = Cli::typed(words.iter().copied()) else { panic!("no help") };
             let help = help.to_string();
             assert!(help.contains("Options:") && !help.contains("BOOL") && !help.contains("[=<"), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_option_ends_with_125_and_a_wrong_word_with_1() {
+        for (words, code) in [
+            (&["run", "--no-such-option", "x"][..], 125),
+            (&["run", "--stop-timeout", "soon", "x"], 125),
+            (&["ps", "--no-such-option"], 125),
+            (&["ps", "word"], 1),
+            (&["stop"], 1),
+            (&["no-such-verb"], 1),
+            (&["run", "--help"], 0),
+            (&["--version"], 0),
+        ] {
+            let Err(Misunderstood::Other(error)) = Cli::typed([&["berth"], words].concat()) else {
+                panic!("{words:?} was understood")
+            };
+            assert_eq!(exit_code(&error), code, "{words:?}");
         }
     }
 }

@@ -16,7 +16,7 @@ mod run;
 pub(crate) use change::{ContainerCommand, Update};
 pub(crate) use exec::{Attach, Exec, Start};
 pub(crate) use files::{Commit, Cp, Export};
-pub(crate) use flags::Misunderstood;
+pub(crate) use flags::{Misunderstood, exit_code};
 pub(crate) use images::{History, ImageCommand, ImageVerb, Images, Import, Load, RemoveImages, Save};
 pub(crate) use observe::{Events, Inspect, Port, Ps, Stats, SystemVerb, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
