@@ -55,7 +55,7 @@ impl std::fmt::Display for Figure {
 
 /// The line that a bench ends with. What could not be measured is left out of the ratios.
 pub(crate) fn line(name: &str, ours: &Figure, peer: &Figure, limit: &Figure) {
-    let ratio = |name: &str, other: &Figure| match other.is_empty() {
+    let ratio = |name: &str, other: &Figure| match ours.is_empty() || other.is_empty() {
         true => String::new(),
         false => format!(" ours/{name}={:.2}", ours.median() / other.median()),
     };
