@@ -7,7 +7,7 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::mpsc::{RecvTimeoutError, TryRecvError, sync_channel},
+    sync::mpsc::{Receiver, TryRecvError, sync_channel},
     time::Duration,
 };
 
@@ -33,55 +33,54 @@ pub fn keep_spare(
         changed.try_send(()).ok();
         false
     }))?;
-    let (own, path) = (path.to_owned(), path.to_owned());
-    let failed = |source| DatabaseError::Io { path: own, source };
-    let log = with_suffix(&path, "-wal");
-    room::take(&log).map_err(|source| DatabaseError::Io { path: log.clone(), source })?;
+    let no_thread = failed(path);
+    let path = path.to_owned();
+    take_room(&path);
     let keep = move || {
-        let mut waits = false;
-        loop {
-            // The connection, and the sender with it, goes away when the database is closed.
-            let change = match waits {
-                true => changes.recv_timeout(PAUSE),
-                false => changes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            if change == Err(RecvTimeoutError::Disconnected) {
-                return;
-            }
-            if change.is_ok() {
-                std::thread::sleep(PAUSE);
-                // What came in the pause is copied together.
-                if matches!(changes.try_recv(), Err(TryRecvError::Disconnected)) {
-                    return;
-                }
-            }
-            let enough = room::is_enough(path.parent().unwrap_or(&path)).unwrap_or(true);
-            if !enough && !waits {
-                tracing::warn!("the disk is almost full: the spare of {} waits", path.display());
-            }
-            waits = !enough;
-            if waits {
-                continue;
-            }
+        // The connection, and the sender with it, goes away when the database is closed.
+        while changes.recv().is_ok() && wait_for_room(&changes, &path) {
             let mut copy = Ok(Vec::new());
-            if !with(&mut |db| copy = copy_of(db, &log)) {
+            if !with(&mut |db| copy = copy_of(db, &path)) {
                 return;
             }
             let spare = spare_of(&path);
-            let written =
-                copy.and_then(|copy| put(&spare, &copy).map_err(|source| DatabaseError::Io { path: spare, source }));
-            if let Err(error) = written {
+            if let Err(error) = copy.and_then(|copy| put(&spare, &copy).map_err(failed(&spare))) {
                 tracing::warn!("the spare of {} could not be written: {error}", path.display());
             }
         }
     };
-    std::thread::Builder::new().name("spare".to_owned()).spawn(keep).map(drop).map_err(failed)
+    std::thread::Builder::new().name("spare".to_owned()).spawn(keep).map(drop).map_err(no_thread)
+}
+
+/// Waits for what else changes soon, and until the disk has room for a copy; `false` when the database was closed.
+fn wait_for_room(changes: &Receiver<()>, path: &Path) -> bool {
+    let mut told = false;
+    loop {
+        std::thread::sleep(PAUSE);
+        if matches!(changes.try_recv(), Err(TryRecvError::Disconnected)) {
+            return false;
+        }
+        if room::is_enough(path.parent().unwrap_or(path)).unwrap_or(true) {
+            return true;
+        }
+        if !told {
+            tracing::warn!("the disk is almost full: the spare of {} waits", path.display());
+        }
+        told = true;
+    }
+}
+
+/// A log without room of its own works as long as the disk has some.
+fn take_room(path: &Path) {
+    if let Err(error) = room::take(&with_suffix(path, "-wal")) {
+        tracing::warn!("the log of {} has no room of its own: {error}", path.display());
+    }
 }
 
 /// All of it as a file would have it. The log is emptied into the file first, where it is safe from being cut short.
-fn copy_of(db: &mut Connection, log: &Path) -> Result<Vec<u8>, DatabaseError> {
+fn copy_of(db: &mut Connection, path: &Path) -> Result<Vec<u8>, DatabaseError> {
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    room::take(log).map_err(|source| DatabaseError::Io { path: log.to_owned(), source })?;
+    take_room(path);
     Ok(db.serialize(c"main")?.to_vec())
 }
 
@@ -92,10 +91,6 @@ pub(crate) fn is_good(path: &Path) -> bool {
 
 /// Moves a damaged database aside and puts its spare there, if that is good.
 pub(crate) fn take_place(path: &Path, aside: &Path) -> Result<(), DatabaseError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| DatabaseError::Io { path, source }
-    };
     if !is_good(path) {
         return Err(DatabaseError::Damaged(path.to_owned()));
     }
@@ -111,6 +106,11 @@ pub(crate) fn take_place(path: &Path, aside: &Path) -> Result<(), DatabaseError>
     put(path, &copy).map_err(failed(path))?;
     tracing::warn!("the spare of {} has taken its place", path.display());
     Ok(())
+}
+
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> DatabaseError {
+    let path = path.to_owned();
+    move |source| DatabaseError::Io { path, source }
 }
 
 /// A copy is opened elsewhere: whoever opens a database writes beside it.

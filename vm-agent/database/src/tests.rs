@@ -126,3 +126,11 @@ fn the_spare_follows_the_changes() {
     fs::write(place.path(), "").unwrap();
     assert_eq!(place.rows(), 501);
 }
+
+#[test]
+fn a_log_that_gets_no_room_keeps_no_database_from_being_used() {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("x.db-wal")).unwrap();
+    let mut db = Connection::open_in_memory().unwrap();
+    keep_spare(&mut db, &place.path().join("x.db"), |_| false).unwrap();
+}
