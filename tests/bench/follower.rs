@@ -81,7 +81,7 @@ fn followed(mut client: Client, follower: Client) -> Figure {
     while !pipe.exists() {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let mut pieces = follower.follow(&format!("/containers/{id}/logs?follow=1&stdout=1"));
+    let mut pieces = follower.follow("GET", &format!("/containers/{id}/logs?follow=1&stdout=1"));
     let figure = lags(&pipe, |text| {
         // docker's frame around it is 8 bytes long.
         let mut read = Vec::new();
@@ -100,7 +100,7 @@ fn past_a_stalled_follower(mut client: Client, follower: Client) -> f64 {
     let id = client.create("", &container(&["sh", "-c", &writes()], "none"));
     let from = Instant::now();
     start(&mut client, &id);
-    let unread = follower.follow(&format!("/containers/{id}/logs?follow=1&stdout=1"));
+    let unread = follower.follow("GET", &format!("/containers/{id}/logs?follow=1&stdout=1"));
     wait(&mut client, &id);
     let took = from.elapsed();
     drop(unread);

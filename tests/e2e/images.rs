@@ -1,6 +1,7 @@
 //! Images on their way to a registry, with the docker CLI and with `berth`.
 
-use berth_tests::{Home, Registry, run};
+use crate::user::User;
+use berth_tests::{Home, Registry};
 
 #[test]
 fn an_image_is_pushed_and_comes_back() {
@@ -8,9 +9,8 @@ fn an_image_is_pushed_and_comes_back() {
     let busybox = source.image("busybox:latest");
     home.berth(&["pull", &busybox]).ok();
     home.berth(&["run", "--name", "changed", &busybox, "sh", "-c", "echo mine > /mine"]).ok();
-    for (command, name) in [(Home::docker_command as fn(&Home, &[&str]) -> _, "docker"), (Home::berth_command, "berth")]
-    {
-        let asks = |arguments: &[&str]| run(&mut command(&home, arguments));
+    for user in User::both(&home, &busybox) {
+        let (name, asks) = (user.name, |arguments: &[&str]| user.asks(arguments));
         let tagged = target.image(&format!("{name}/busybox:1"));
         asks(&["tag", &busybox, &tagged]).ok();
         let said = asks(&["push", &tagged]).ok().to_owned();
@@ -46,9 +46,8 @@ fn images_go_into_archives_and_back_and_are_remembered() {
     let busybox = source.image("busybox:latest");
     home.berth(&["pull", &busybox]).ok();
     home.berth(&["run", "--name", "changed", &busybox, "sh", "-c", "echo mine > /mine"]).ok();
-    for (command, name) in [(Home::docker_command as fn(&Home, &[&str]) -> _, "docker"), (Home::berth_command, "berth")]
-    {
-        let asks = |arguments: &[&str]| run(&mut command(&home, arguments));
+    for user in User::both(&home, &busybox) {
+        let (name, asks) = (user.name, |arguments: &[&str]| user.asks(arguments));
         let (mine, file) = (format!("{name}/mine:1"), home.path().join(format!("{name}.tar")).display().to_string());
         asks(&["commit", "-m", "it is mine", "changed", &mine]).ok();
         let id = asks(&["images", "-q", "--no-trunc", &mine]).ok().to_owned();

@@ -1,11 +1,10 @@
 //! The life of a container from `create` to `rm`, with the docker CLI and with `berth`: the same cases, one machine,
 //! and what of it survives the machine's own end.
 
-use berth_tests::{Home, Ran, Registry, eventually, run};
+use crate::user::User;
+use berth_tests::native::{Client, Pieces};
+use berth_tests::{Home, Ran, Registry, eventually};
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// What takes the emulated machine a while.
@@ -19,8 +18,7 @@ fn containers_live_and_die_the_same_with_both_command_lines() {
     let (registry, home) = (Registry::start(), Home::up());
     let image = registry.image("busybox:latest");
     home.berth(&["pull", &image]).ok();
-    for command in [Home::docker_command, Home::berth_command] {
-        let user = User { home: &home, image: &image, command };
+    for user in User::both(&home, &image) {
         user.creates_starts_and_starts_anew();
         user.sends_signals();
         user.stops_as_the_container_wishes();
@@ -34,18 +32,7 @@ fn containers_live_and_die_the_same_with_both_command_lines() {
     policies_outlive_the_machine(&home, &image);
 }
 
-/// Someone with one of the two command lines.
-struct User<'a> {
-    home: &'a Home,
-    image: &'a str,
-    command: fn(&Home, &[&str]) -> Command,
-}
-
 impl User<'_> {
-    fn asks(&self, arguments: &[&str]) -> Ran {
-        run(&mut (self.command)(self.home, arguments))
-    }
-
     fn ok(&self, line: &str) -> String {
         self.asks(&line.split(' ').collect::<Vec<_>>()).ok().to_owned()
     }
@@ -149,12 +136,17 @@ impl User<'_> {
         let nobody = self.asks(&["wait", "nobody"]);
         assert!(nobody.fails(1).contains("No such container: nobody"), "{nobody}");
         // What no command line asks for by itself: the next end, and the end of everything.
-        let next = self.long_request("POST /containers/two/wait?condition=next-exit");
+        let wait = |path: &str| Client::to(&self.home.socket()).follow("POST", path);
+        let code = |answer: Pieces| {
+            let answer: Vec<u8> = answer.flat_map(|piece| piece.expect("an answer")).collect();
+            serde_json::from_slice::<Value>(&answer).expect("JSON")["StatusCode"].clone()
+        };
+        let next = wait("/containers/two/wait?condition=next-exit");
         self.ok("start two");
-        assert_eq!(next.answer()["StatusCode"], 7);
-        let removed = self.long_request("POST /containers/one/wait?condition=removed");
+        assert_eq!(code(next), 7);
+        let removed = wait("/containers/one/wait?condition=removed");
         self.ok("rm one two");
-        assert_eq!(removed.answer()["StatusCode"], 0);
+        assert_eq!(code(removed), 0);
     }
 
     fn removes_what_is_left(&self) {
@@ -227,32 +219,6 @@ impl User<'_> {
             assert_eq!(ran.code, Some(code), "{ran}");
         }
         self.ok("rm -f host");
-    }
-
-    /// A request that is answered later.
-    fn long_request(&self, line: &str) -> Pending {
-        let mut stream = UnixStream::connect(self.home.socket()).expect("the socket");
-        write!(stream, "{line} HTTP/1.1\r\nHost: berth\r\nConnection: close\r\n\r\n").expect("ask");
-        // Its head comes as soon as the engine waits.
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).expect("a head");
-            head.push(byte[0]);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&head));
-        Pending(stream)
-    }
-}
-
-struct Pending(UnixStream);
-
-impl Pending {
-    fn answer(mut self) -> Value {
-        let mut body = String::new();
-        self.0.read_to_string(&mut body).expect("a body");
-        let (from, to) = (body.find('{').expect("an object"), body.rfind('}').expect("an object"));
-        serde_json::from_str(&body[from..=to]).expect("JSON")
     }
 }
 

@@ -13,6 +13,7 @@ mod refusals;
 mod registries;
 mod settings;
 mod streams;
+mod user;
 mod users;
 mod welcome;
 mod window;

@@ -1,7 +1,8 @@
 //! Registries that ask for a password over TLS, and what the user's files say of registries, through a boot of the machine:
 //! with the docker CLI and with `berth`.
 
-use berth_tests::{HOST_FROM_GUEST, Home, Registry, Secured, run, run_with};
+use crate::user::User;
+use berth_tests::{HOST_FROM_GUEST, Home, Registry, Secured, run_with};
 
 #[test]
 fn registries_are_logged_in_at_trusted_and_mirrored_as_the_users_files_say() {
@@ -23,24 +24,18 @@ fn registries_are_logged_in_at_trusted_and_mirrored_as_the_users_files_say() {
     let busybox = source.image("busybox:latest");
     home.berth(&["pull", &busybox]).ok();
 
-    for (command, name) in [(Home::docker_command as fn(&Home, &[&str]) -> _, "docker"), (Home::berth_command, "berth")]
-    {
-        let make = |arguments: &[&str]| {
-            let mut command: std::process::Command = command(&home, arguments);
-            command.env("DOCKER_CONFIG", home.path().join("docker-config"));
-            command
-        };
-        let asks = |arguments: &[&str]| run(&mut make(arguments));
+    for user in User::both(&home, &busybox) {
+        let (name, asks) = (user.name, |arguments: &[&str]| user.asks(arguments));
         let image = format!("{server}/{name}/busybox:1");
         asks(&["tag", &busybox, &image]).ok();
         let refused = asks(&["push", &image]);
         assert!(refused.fails(1).contains("no basic auth credentials"), "{refused}");
 
         let login = ["login", "-u", Secured::USER, "--password-stdin", &server];
-        let wrong = run_with(&mut make(&login), b"wrong");
+        let wrong = run_with(&mut user.command(&login), b"wrong");
         let refusal = format!("login attempt to https://{server}/v2/ failed with status: 401 Unauthorized");
         assert!(wrong.fails(1).contains(&refusal), "{wrong}");
-        let right = run_with(&mut make(&login), Secured::PASSWORD.as_bytes());
+        let right = run_with(&mut user.command(&login), Secured::PASSWORD.as_bytes());
         assert!(right.ok().contains("Login Succeeded"), "{right}");
         asks(&["push", &image]).ok();
         asks(&["rmi", &image]).ok();

@@ -1,6 +1,7 @@
 //! Talking to containers and reading what they said, with the docker CLI and with `berth`: the same cases, one machine.
 
-use berth_tests::{Home, Ran, Registry, Terminal, eventually, run, run_with};
+use crate::user::User;
+use berth_tests::{Home, Registry, Terminal, eventually, run_with};
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,8 +14,7 @@ fn streams_and_logs_are_the_same_with_both_command_lines() {
     let image = registry.image("busybox:latest");
     home.berth(&["pull", &image]).ok();
     home.docker(&["run", "-d", "--name", "box", &image, "sleep", "1000"]).ok();
-    for command in [Home::docker_command, Home::berth_command] {
-        let user = User { home: &home, image: &image, command };
+    for user in User::both(&home, &image) {
         user.works_in_a_container_by_a_terminal();
         user.executes_with_options();
         user.pipes_through_a_container();
@@ -25,22 +25,7 @@ fn streams_and_logs_are_the_same_with_both_command_lines() {
     }
 }
 
-/// Someone with one of the two command lines.
-struct User<'a> {
-    home: &'a Home,
-    image: &'a str,
-    command: fn(&Home, &[&str]) -> Command,
-}
-
 impl User<'_> {
-    fn command(&self, arguments: &[&str]) -> Command {
-        (self.command)(self.home, arguments)
-    }
-
-    fn asks(&self, arguments: &[&str]) -> Ran {
-        run(&mut self.command(arguments))
-    }
-
     /// A container in the background, by its options and a shell line.
     fn starts(&self, name: &str, options: &[&str], script: &str) {
         let start = ["run", "-d", "--name", name];

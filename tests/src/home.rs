@@ -54,7 +54,7 @@ impl Home {
     #[must_use]
     pub fn berth_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(Build::program("berth"));
-        command.args(arguments).env("BERTH_HOME", self.path());
+        command.args(arguments).env("BERTH_HOME", self.path()).env("DOCKER_CONFIG", self.docker_config());
         command
     }
 
@@ -68,10 +68,14 @@ impl Home {
     #[must_use]
     pub fn docker_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(Build::docker());
-        // A config of its own: the user's contexts and logins must play no part.
-        command.env("DOCKER_CONFIG", self.path().join("docker-config")).env_remove("DOCKER_HOST");
+        command.env("DOCKER_CONFIG", self.docker_config()).env_remove("DOCKER_HOST");
         command.arg("-H").arg(format!("unix://{}", self.socket().display())).args(arguments);
         command
+    }
+
+    /// A config of its own: the user's contexts and logins must play no part.
+    fn docker_config(&self) -> PathBuf {
+        self.path().join("docker-config")
     }
 
     /// The machine's state as `berth status --json` shows it.

@@ -126,8 +126,8 @@ impl Client {
     /// # Panics
     /// When the engine refuses.
     #[must_use]
-    pub fn follow(mut self, path: &str) -> Pieces {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: docker\r\n\r\n");
+    pub fn follow(mut self, method: &str, path: &str) -> Pieces {
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: docker\r\n\r\n");
         self.stream.get_mut().write_all(request.as_bytes()).expect("send a request");
         let head = self.head().expect("an answer");
         assert!(head[0].contains(" 200 "), "{head:?}");
