@@ -10,6 +10,11 @@ pub(crate) fn label_fits(wanted: &str, labels: &BTreeMap<String, String>) -> boo
     }
 }
 
+/// Whether labels have all of `wanted` and none of `unwanted`.
+pub(crate) fn labels_fit(wanted: &[String], unwanted: &[String], labels: &BTreeMap<String, String>) -> bool {
+    wanted.iter().all(|label| label_fits(label, labels)) && !unwanted.iter().any(|label| label_fits(label, labels))
+}
+
 /// Whether a name has this part. `^` at the start and `$` at the end tie it there, as people use them with docker's
 /// regular expressions; a leading slash of docker's own names is allowed for.
 pub(crate) fn name_fits(wanted: &str, name: &str) -> bool {

@@ -7,7 +7,7 @@ use crate::{
     event::EventKind,
     filter,
 };
-use std::collections::BTreeMap;
+use tokio::sync::MutexGuard;
 
 impl Engine {
     /// Removes the containers that do not run and fit. Their volumes stay.
@@ -20,19 +20,15 @@ impl Engine {
     }
 
     async fn prune(&self, filters: &PruneFilters) -> Result<Pruned> {
-        let Ok(_one_at_a_time) = self.inner.pruning.try_lock() else {
-            return Err(Error::Conflict("a prune operation is already running".to_owned()));
-        };
+        let _one_at_a_time = self.prune_alone()?;
         let mut pruned = Pruned::default();
         for container in self.inner.roster.all() {
             let definition = &container.definition;
             let Ok(live) = container.now() else { continue };
             let ended =
                 matches!(live.life.status(), ContainerState::Created | ContainerState::Exited | ContainerState::Dead);
-            let labels = &definition.config.labels;
             let fits = filters.until.is_none_or(|until| definition.created < until)
-                && filters.label.iter().all(|label| filter::label_fits(label, labels))
-                && !filters.label_not.iter().any(|label| filter::label_fits(label, labels));
+                && filter::labels_fit(&filters.label, &filters.label_not, &definition.config.labels);
             if !ended || !fits {
                 continue;
             }
@@ -47,8 +43,13 @@ impl Engine {
                 Err(e) => tracing::warn!("{} could not be pruned: {e}", definition.short_id()),
             }
         }
-        let reclaimed = BTreeMap::from([("reclaimed".to_owned(), pruned.space_reclaimed.to_string())]);
-        self.tell_of(EventKind::Container, "prune", "", reclaimed);
+        self.tell_prune(EventKind::Container, pruned.space_reclaimed);
         Ok(pruned)
+    }
+
+    /// Held while containers or images are pruned.
+    pub(super) fn prune_alone(&self) -> Result<MutexGuard<'_, ()>> {
+        let busy = |_| Error::Conflict("a prune operation is already running".to_owned());
+        self.inner.pruning.try_lock().map_err(busy)
     }
 }

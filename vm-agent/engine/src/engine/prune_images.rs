@@ -8,7 +8,6 @@ use crate::{
     image::{PruneImages, PrunedImages},
 };
 use berth_image::Image;
-use std::collections::BTreeMap;
 
 impl Engine {
     /// Removes the images without a tag, or all, that fit and that no container has.
@@ -21,9 +20,7 @@ impl Engine {
     }
 
     async fn prune_those(&self, which: &PruneImages) -> Result<PrunedImages> {
-        let Ok(_one_at_a_time) = self.inner.pruning.try_lock() else {
-            return Err(Error::Conflict("a prune operation is already running".to_owned()));
-        };
+        let _one_at_a_time = self.prune_alone()?;
         let before = self.inner.seams.images.list().await?;
         let mut pruned = PrunedImages::default();
         for image in before.iter().filter(|image| fits(image, which)) {
@@ -40,16 +37,13 @@ impl Engine {
         // Files that an image of now has too stay, one that came meanwhile included.
         let after = self.inner.seams.images.list().await?;
         pruned.space_reclaimed = room(before.iter().chain(&after)) - room(after.iter());
-        let reclaimed = BTreeMap::from([("reclaimed".to_owned(), pruned.space_reclaimed.to_string())]);
-        self.tell_of(EventKind::Image, "prune", "", reclaimed);
+        self.tell_prune(EventKind::Image, pruned.space_reclaimed);
         Ok(pruned)
     }
 }
 
 fn fits(image: &Image, which: &PruneImages) -> bool {
-    let labels = &image.config.config.labels;
     (which.all || image.tags.is_empty())
         && which.until.is_none_or(|until| created(image).is_some_and(|at| at <= until))
-        && which.label.iter().all(|label| filter::label_fits(label, labels))
-        && !which.label_not.iter().any(|label| filter::label_fits(label, labels))
+        && filter::labels_fit(&which.label, &which.label_not, &image.config.config.labels)
 }

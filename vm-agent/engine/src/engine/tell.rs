@@ -20,6 +20,11 @@ impl Engine {
         self.inner.events.tell(self.inner.seams.clock.now(), kind, action, actor, attributes);
     }
 
+    /// Says that a prune is over, and how many bytes came back.
+    pub(super) fn tell_prune(&self, kind: EventKind, reclaimed: u64) {
+        self.tell_of(kind, "prune", "", BTreeMap::from([("reclaimed".to_owned(), reclaimed.to_string())]));
+    }
+
     /// A container came to its network or left it.
     pub(super) fn tell_network(&self, container: &Container, action: &str) {
         let Some(network) = self.network_of(&container.definition.host.network_mode) else { return };

@@ -124,12 +124,7 @@ impl Engine {
                 pruned.space_reclaimed += engine.remove_unused(&mut volumes, &name).await?;
                 pruned.deleted.push(name);
             }
-            engine.tell_of(
-                EventKind::Volume,
-                "prune",
-                "",
-                BTreeMap::from([("reclaimed".to_owned(), pruned.space_reclaimed.to_string())]),
-            );
+            engine.tell_prune(EventKind::Volume, pruned.space_reclaimed);
             Ok(pruned)
         })
         .await

@@ -39,18 +39,7 @@ impl FakeImages {
     fn make(&self, mut config: ImageConfig, history: History, name: Option<Reference>) -> Result<Image, ImageError> {
         config.history.push(history);
         let json = serde_json::to_vec(&config).map_err(|e| ImageError::Internal(e.to_string()))?;
-        let image = Image {
-            id: Digest::of(&json),
-            manifest: None,
-            tags: name.into_iter().collect(),
-            digests: vec![],
-            config: Arc::new(config),
-            config_json: json.into(),
-            layers: vec![],
-            size: 1000,
-            stored_at: 1_800_000_000,
-            tagged_at: Some(1_800_000_000),
-        };
+        let image = stored(json, config, name.into_iter().collect());
         self.store(image.clone());
         Ok(image)
     }
@@ -70,10 +59,14 @@ fn image(name: &str, change: impl FnOnce(&mut ImageConfig)) -> Image {
     config.created = Some("2026-01-01T00:00:00Z".into());
     change(&mut config);
     let json = serde_json::to_vec(&(name, &config)).unwrap();
+    stored(json, config, vec![name.parse::<Reference>().unwrap().or_latest()])
+}
+
+fn stored(json: Vec<u8>, config: ImageConfig, tags: Vec<Reference>) -> Image {
     Image {
         id: Digest::of(&json),
         manifest: None,
-        tags: vec![name.parse::<Reference>().unwrap().or_latest()],
+        tags,
         digests: vec![],
         config: Arc::new(config),
         config_json: json.into(),
