@@ -1,12 +1,11 @@
 //! Files of a container as tar archives, in and out.
 
 use super::{Client, http, segment};
-use crate::error::{Error, chain};
+use crate::error::Error;
 use ::http::{HeaderMap, Method};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
-use http_body_util::BodyDataStream;
+use futures_util::Stream;
 use serde::Deserialize;
 
 /// Where docker tells what a path is, as JSON in base64.
@@ -112,7 +111,7 @@ impl Client {
     ) -> Result<(PathStat, impl Stream<Item = Result<Bytes, Error>> + use<>), Error> {
         let response = http::send(&self.home, Method::GET, &request(name, path)?).await?;
         let stat = PathStat::of(response.headers())?;
-        Ok((stat, BodyDataStream::new(response.into_body()).map_err(|error| Error::Broken(chain(&error)))))
+        Ok((stat, http::pieces(response)))
     }
 
     /// Puts a tar archive, plain or compressed, into a directory of a container. What is there keeps its kind: nothing

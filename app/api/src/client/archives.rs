@@ -1,14 +1,10 @@
 //! Images out of archives and into them.
 
-use super::{Client, http, images::name_and_tag, told};
-use crate::{
-    error::{Error, chain},
-    image::PullProgress,
-};
+use super::{Client, http, images::new_name, told};
+use crate::{error::Error, image::PullProgress};
 use ::http::Method;
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
-use http_body_util::BodyDataStream;
+use futures_util::Stream;
 use tokio::io::AsyncRead;
 use tokio_util::io::ReaderStream;
 
@@ -34,10 +30,7 @@ impl Import {
         let mut path = format!("/images/create?fromSrc={}", http::query_value(source));
         let mut add = |key: &str, value: &str| path += &format!("&{key}={}", http::query_value(value));
         if let Some(reference) = &self.reference {
-            let (repository, tag) = name_and_tag(reference);
-            if reference.contains('@') {
-                return Err(Error::Invalid("refusing to create a tag with a digest reference".into()));
-            }
+            let (repository, tag) = new_name(reference)?;
             add("repo", repository);
             add("tag", tag);
         }
@@ -102,7 +95,7 @@ impl Client {
         let names: Vec<String> = names.iter().map(|name| format!("names={}", http::query_value(name))).collect();
         let path = format!("/images/get?{}{}", names.join("&"), for_platform(platform));
         let response = http::send(&self.home, Method::GET, &path).await?;
-        Ok(BodyDataStream::new(response.into_body()).map_err(|error| Error::Broken(chain(&error))))
+        Ok(http::pieces(response))
     }
 }
 

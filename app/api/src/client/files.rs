@@ -1,11 +1,10 @@
 //! What is in a container's root, as an archive, as a list of changes, and as a new image.
 
-use super::{Client, http, images::name_and_tag, segment};
-use crate::error::{Error, chain};
+use super::{Client, http, images::new_name, segment};
+use crate::error::Error;
 use ::http::Method;
 use bytes::Bytes;
-use futures_util::{Stream, TryStreamExt};
-use http_body_util::BodyDataStream;
+use futures_util::Stream;
 use serde::Deserialize;
 
 /// A path of a container that is not as its image has it; docker's `FilesystemChange`.
@@ -45,10 +44,7 @@ impl Commit {
         let mut path = format!("/commit?container={}&pause={}", http::query_value(container), u8::from(self.pause));
         let mut add = |key: &str, value: &str| path += &format!("&{key}={}", http::query_value(value));
         if let Some(reference) = &self.reference {
-            if reference.contains('@') {
-                return Err(Error::Invalid("refusing to create a tag with a digest reference".into()));
-            }
-            let (repository, tag) = name_and_tag(reference);
+            let (repository, tag) = new_name(reference)?;
             add("repo", repository);
             add("tag", tag);
         }
@@ -77,7 +73,7 @@ impl Client {
     pub async fn export(&self, name: &str) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
         let path = format!("/containers/{}/export", segment("container", name)?);
         let response = http::send(&self.home, Method::GET, &path).await?;
-        Ok(BodyDataStream::new(response.into_body()).map_err(|error| Error::Broken(chain(&error))))
+        Ok(http::pieces(response))
     }
 
     /// Makes an image of a container; gives its id.

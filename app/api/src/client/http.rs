@@ -10,7 +10,7 @@ use crate::{
 use bytes::Bytes;
 use futures_util::{Stream, TryStreamExt};
 use http::{Method, Request, Response};
-use http_body_util::{BodyExt, Empty, Full, StreamBody};
+use http_body_util::{BodyDataStream, BodyExt, Empty, Full, StreamBody};
 use hyper::{
     body::{Body, Frame, Incoming},
     upgrade::Upgraded,
@@ -41,6 +41,11 @@ pub(crate) async fn upload(
 
 async fn successful(response: Response<Incoming>) -> Result<Response<Incoming>, Error> {
     if response.status().is_success() { Ok(response) } else { Err(failure(response).await) }
+}
+
+/// The body of an answer, as it comes; [`Error::Broken`] when it ends too early.
+pub(crate) fn pieces(response: Response<Incoming>) -> impl Stream<Item = Result<Bytes, Error>> + use<> {
+    BodyDataStream::new(response.into_body()).map_err(|error| Error::Broken(chain(&error)))
 }
 
 /// A connection that has stopped being HTTP.

@@ -264,7 +264,7 @@ fn checked(line: &str) -> Result<Option<CheckStep>, Error> {
 }
 
 /// `name` and tag or digest; `latest` when neither is given. A colon before a slash is a registry's port.
-pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
+fn name_and_tag(reference: &str) -> (&str, &str) {
     if let Some((name, digest)) = reference.split_once('@') {
         return (name, digest);
     }
@@ -273,6 +273,17 @@ pub(super) fn name_and_tag(reference: &str) -> (&str, &str) {
         Some(colon) => (&reference[..last + colon], &reference[last + colon + 1..]),
         None => (reference, "latest"),
     }
+}
+
+/// `name` and tag of an image that is to be made.
+///
+/// # Errors
+/// [`Error::Invalid`] for one with a digest, in docker's words.
+pub(super) fn new_name(reference: &str) -> Result<(&str, &str), Error> {
+    if reference.contains('@') {
+        return Err(Error::Invalid("refusing to create a tag with a digest reference".into()));
+    }
+    Ok(name_and_tag(reference))
 }
 
 #[cfg(test)]

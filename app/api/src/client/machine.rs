@@ -116,7 +116,7 @@ impl Client {
     pub async fn console(&self, follow: bool) -> Result<impl Stream<Item = Result<Bytes, Error>> + use<>, Error> {
         let path = format!("/berth/v1/console?follow={}", u8::from(follow));
         let response = http::send(&self.home, Method::GET, &path).await?;
-        Ok(BodyDataStream::new(response.into_body()).map_err(|error| Error::Broken(chain(&error))))
+        Ok(http::pieces(response))
     }
 
     /// The ports that are published now.
