@@ -1,18 +1,15 @@
-//! Putting a container on its network and its ports on the host.
+//! Putting a container on its network.
 
 use super::Engine;
 use crate::{
-    ContainerPort, Error, Protocol, Result,
+    Error, Result,
     container::{Definition, Endpoint, Live, NetworkMode, NetworkSettings},
-    port_link::fix_ports,
     roster::Container,
     seam::{AttachedNetwork, setup_failed},
 };
 use berth_network::Origin;
-use berth_protocol::publish::{Publication, Transport};
 use std::{
-    collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
 };
 
@@ -73,65 +70,6 @@ impl Engine {
         Ok(Placed { namespace, settings })
     }
 
-    /// Publishes the container's ports; where the host listens is entered in `settings`.
-    pub(super) async fn publish(
-        &self,
-        definition: &Definition,
-        name: &str,
-        settings: &mut NetworkSettings,
-    ) -> Result<Vec<Publication>> {
-        let Some(endpoint) = settings.networks.values().find(|endpoint| endpoint.address.is_some()) else {
-            return Ok(vec![]);
-        };
-        let Some(address) = endpoint.address else { return Ok(vec![]) };
-        let endpoint_id = endpoint.endpoint_id.clone();
-        let wishes = wishes(definition, name, address);
-        if wishes.is_empty() {
-            return Ok(vec![]);
-        }
-        let (ports, publications): (Vec<_>, Vec<_>) = wishes.into_iter().unzip();
-        let addresses = self.inner.seams.ports.publish(publications.clone()).await.map_err(|e| {
-            Error::PortRefused(format!(
-                "failed to set up container networking: driver failed programming external connectivity on endpoint {name} ({endpoint_id}): {e}"
-            ))
-        })?;
-        for (port, addresses) in ports.iter().zip(&addresses) {
-            settings.ports.entry(*port).or_default().extend(addresses);
-        }
-        Ok(fix_ports(publications, &addresses))
-    }
-
-    /// A host connected and was told what should be published: where it listens is entered, or that it does not.
-    pub(super) async fn ports_taken_up(&self, news: Vec<(Publication, Vec<SocketAddr>)>) {
-        let mut by_container: BTreeMap<String, BTreeMap<ContainerPort, Vec<SocketAddr>>> = BTreeMap::new();
-        for (publication, addresses) in news {
-            let port = ContainerPort { number: publication.target.port(), protocol: Protocol::Tcp };
-            if addresses.is_empty() {
-                let (name, port) = (&publication.name, publication.host_port);
-                tracing::warn!("the port {port} of {name} is no longer published: another program has it");
-            }
-            by_container.entry(publication.container).or_default().entry(port).or_default().extend(addresses);
-        }
-        for (id, ports) in by_container {
-            let Ok(container) = self.inner.roster.find(&id) else { continue };
-            let stale = container.now().is_ok_and(|live| {
-                live.life.runs() && ports.iter().any(|(port, at)| live.network.ports.get(port) != Some(at))
-            });
-            if !stale {
-                continue;
-            }
-            let entered = self.change(&container, |live| {
-                if live.life.runs() {
-                    live.network.ports.extend(ports);
-                }
-                Ok(())
-            });
-            if let Err(e) = entered.await {
-                tracing::warn!("where {id} is published could not be kept: {e}");
-            }
-        }
-    }
-
     /// Takes a container off its network and its ports off the host. What fails is logged: the rest has to go on, and
     /// the next start of the engine sweeps what is left.
     pub(super) async fn unplace(&self, container: &Container, live: &Live) {
@@ -170,30 +108,4 @@ pub(super) fn unplaced(settings: &NetworkSettings) -> NetworkSettings {
         (name.clone(), Endpoint { network_id: endpoint.network_id.clone(), ..Endpoint::default() })
     });
     NetworkSettings { networks: networks.collect(), ..NetworkSettings::default() }
-}
-
-/// What is to be published: the bindings asked for, and with `-P` every other exposed port.
-fn wishes(definition: &Definition, name: &str, address: IpAddr) -> Vec<(ContainerPort, Publication)> {
-    let bindings: &BTreeMap<_, _> = &definition.host.port_bindings;
-    let publication = |port: ContainerPort, host_ip, host_port| Publication {
-        container: definition.id.clone(),
-        name: name.to_owned(),
-        host_ip,
-        host_port,
-        target: SocketAddr::new(address, port.number),
-        transport: Transport::Tcp,
-    };
-    let mut wishes: Vec<_> = bindings
-        .iter()
-        .flat_map(|(port, bindings)| bindings.iter().map(|b| (*port, publication(*port, b.ip, b.port))))
-        .collect();
-    if definition.host.publish_all_ports {
-        let rest = definition
-            .config
-            .exposed_ports
-            .iter()
-            .filter(|port| port.protocol == Protocol::Tcp && bindings.get(port).is_none_or(Vec::is_empty));
-        wishes.extend(rest.map(|port| (*port, publication(*port, None, 0))));
-    }
-    wishes
 }

@@ -22,6 +22,7 @@ mod oom;
 mod pause;
 mod prune;
 mod prune_images;
+mod publish_ports;
 mod recover;
 mod remove;
 mod share;
