@@ -6,6 +6,7 @@
 
 mod address;
 mod bridge;
+pub mod dns;
 mod error;
 mod link;
 mod namespace;
