@@ -15,6 +15,7 @@ pub mod image;
 pub mod local;
 pub mod login;
 pub mod machine;
+pub mod network;
 pub mod problem;
 pub mod run;
 pub mod share;

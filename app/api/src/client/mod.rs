@@ -11,6 +11,7 @@ mod http;
 mod images;
 mod limits;
 mod machine;
+mod networks;
 mod observe;
 mod streams;
 mod told;

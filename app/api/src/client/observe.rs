@@ -25,14 +25,6 @@ pub struct EventQuery {
 }
 
 impl Client {
-    /// Everything the engine knows of a network.
-    ///
-    /// # Errors
-    /// Those of every request.
-    pub async fn inspect_network(&self, name: &str) -> Result<serde_json::Value, Error> {
-        http::json(&self.home, Method::GET, &format!("/networks/{}", segment("network", name)?)).await
-    }
-
     /// Containers with everything the engine lists of them, newest first.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ impl RunRequest {
             stop_timeout: self.stop_timeout.map(Into::into),
             healthcheck: self.health.as_ref().map(super::health::HealthSpec::body),
             host_config: Some(self.host_config()?),
-            networking_config: self.endpoint.body(self.network.as_deref()),
+            networking_config: super::endpoint::body(&self.networks),
             ..Default::default()
         })
     }
@@ -61,7 +61,7 @@ impl RunRequest {
             port_bindings: (!bindings.is_empty()).then_some(bindings),
             publish_all_ports: Some(self.publish_all),
             binds: some(self.binds()?),
-            network_mode: self.network.clone(),
+            network_mode: self.networks.first().map(|first| first.network.clone()),
             restart_policy: Some(self.restart.into()),
             auto_remove: Some(self.auto_remove),
             readonly_rootfs: Some(self.read_only),

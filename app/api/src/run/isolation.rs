@@ -70,7 +70,7 @@ pub struct Isolation {
     pub group_add: Vec<String>,
     /// Options of the storage driver.
     pub storage_opt: Vec<(String, String)>,
-    /// Legacy links, for the engine to refuse.
+    /// Other containers that it finds by a name on the default network: `CONTAINER[:ALIAS]`.
     pub links: Vec<String>,
     /// Data for the runtime.
     pub annotations: Vec<(String, String)>,

@@ -14,7 +14,7 @@ pub mod volume;
 
 mod body;
 
-pub use endpoint::Endpoint;
+pub use endpoint::{Attachment, Endpoint};
 pub use limits::Limits;
 pub use publish::PublishSpec;
 pub use restart::RestartSpec;
@@ -55,12 +55,10 @@ pub struct RunRequest {
     pub labels: Vec<(String, String)>,
     /// Host name inside.
     pub hostname: Option<String>,
-    /// `bridge`, `none`, `host` or a network's name.
-    pub network: Option<String>,
-    /// What it is on that network.
+    /// Its networks; the default one without any. The first is the mode, so that it may be `host` or `none`.
     #[serde(skip)]
     #[cfg_attr(feature = "specta", specta(skip))]
-    pub endpoint: Endpoint,
+    pub networks: Vec<Attachment>,
     /// When the engine starts it again.
     pub restart: RestartSpec,
     /// The root filesystem cannot be written.

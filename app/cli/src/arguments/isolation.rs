@@ -92,7 +92,7 @@ pub(crate) struct IsolationOptions {
     /// Storage driver options for the container
     #[arg(long, value_name = "KEY=VALUE")]
     storage_opt: Vec<String>,
-    /// Legacy; put the containers on one network instead
+    /// Another container that it calls by a name; docker's legacy: containers of one network find each other anyway
     #[arg(long, value_name = "CONTAINER[:ALIAS]")]
     link: Vec<String>,
     /// Add data for the runtime: KEY=VALUE

@@ -10,14 +10,17 @@ mod images;
 mod isolation;
 mod limits;
 mod logging;
+mod networks;
 mod observe;
 mod run;
 
 pub(crate) use change::{ContainerCommand, Update};
+pub(crate) use endpoint::Connect;
 pub(crate) use exec::{Attach, Exec, Start};
 pub(crate) use files::{Commit, Cp, Export};
 pub(crate) use flags::{Misunderstood, exit_code};
 pub(crate) use images::{History, ImageCommand, ImageVerb, Images, Import, Load, RemoveImages, Save};
+pub(crate) use networks::NetworkCommand;
 pub(crate) use observe::{Events, Inspect, Port, Ps, Stats, SystemVerb, Top, filters};
 pub(crate) use run::{CreateOptions, Run};
 
@@ -90,6 +93,9 @@ pub(crate) enum Command {
     Images(Images),
     /// Remove images
     Rmi(RemoveImages),
+    /// Work with networks
+    #[command(subcommand)]
+    Network(NetworkCommand),
     /// Work with volumes
     #[command(subcommand)]
     Volume(Volume),

@@ -73,9 +73,6 @@ pub(crate) struct CreateOptions {
     /// Its host name
     #[arg(short = 'h', long)]
     pub(crate) hostname: Option<String>,
-    /// Its network: bridge, none or a name
-    #[arg(long, visible_alias = "net", value_name = "NETWORK")]
-    network: Option<String>,
     #[command(flatten)]
     endpoint: EndpointOptions,
     /// When to start it again: no, always, unless-stopped, on-failure[:TIMES]
@@ -141,6 +138,7 @@ impl CreateOptions {
         let [image, command @ ..] = self.image_and_command.as_slice() else {
             return Err(invalid("an image is needed"));
         };
+        let isolation = self.isolation.read()?;
         Ok(RunRequest {
             image: image.clone(),
             name: self.name.clone(),
@@ -154,8 +152,7 @@ impl CreateOptions {
             user: self.user.clone(),
             labels: self.labels()?,
             hostname: self.hostname.clone(),
-            network: self.network.clone(),
-            endpoint: self.endpoint.read(self.network.as_deref())?,
+            networks: self.endpoint.read(&isolation.links)?,
             platform: self.platform.clone(),
             restart: self.restart()?,
             read_only: self.read_only,
@@ -170,7 +167,7 @@ impl CreateOptions {
             device_rates: self.device_rates.read()?,
             health: self.health.read()?,
             log: self.logging.read()?,
-            isolation: self.isolation.read()?,
+            isolation,
         })
     }
 

@@ -31,6 +31,10 @@ pub(super) async fn images(client: &Client, options: &Inspect) -> Outcome {
     objects(client, &KINDS[1..2], options).await
 }
 
+pub(super) async fn networks(client: &Client, options: &Inspect) -> Outcome {
+    objects(client, &KINDS[2..3], options).await
+}
+
 async fn objects(client: &Client, kinds: &[&str], options: &Inspect) -> Outcome {
     let template = match options.format.as_deref() {
         None | Some("" | "json") => None,

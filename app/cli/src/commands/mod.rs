@@ -18,6 +18,7 @@ mod listing;
 mod login;
 mod logs;
 mod machine;
+mod networks;
 mod prune;
 mod run;
 mod search;
@@ -80,6 +81,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Rmi(options) | Command::Image(ImageCommand::Rm(options)) => {
             images::rmi(&client, options.force, &options.names.names).await
         }
+        Command::Network(command) => networks::network(&client, command).await,
         Command::Volume(command) => volumes::volume(&client, command).await,
         Command::Context { make_current, remove } => context::context(&client, make_current, remove),
         Command::Completion { shell } => {

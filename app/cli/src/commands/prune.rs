@@ -1,4 +1,4 @@
-//! Removing what is not needed: `container prune`, `image prune`, `system prune`. Docker asks first, and so do these.
+//! Removing what is not needed: `container prune`, `image prune`, `network prune`, `system prune`. Docker asks first, and so do these.
 
 use crate::{
     arguments::filters,
@@ -34,12 +34,22 @@ pub(super) async fn images(client: &Client, all: bool, force: bool, filter: &[St
     Ok(0)
 }
 
+pub(super) async fn networks(client: &Client, force: bool, filter: &[String]) -> Outcome {
+    let filters = filters(filter)?;
+    if !force && !agreed("This will remove all custom networks not used by at least one container.")? {
+        return Ok(0);
+    }
+    told("Networks", &client.prune_networks(filters).await?);
+    Ok(0)
+}
+
 pub(super) async fn system(client: &Client, all: bool, volumes: bool, force: bool, filter: &[String]) -> Outcome {
     let filters = filters(filter)?;
-    let mut what = vec!["all stopped containers", which_images(all)];
+    let mut what = vec!["all stopped containers", "all networks not used by at least one container"];
     if volumes {
         what.push("all anonymous volumes not used by at least one container");
     }
+    what.push(which_images(all));
     let what: String = what.iter().map(|what| format!("\n  - {what}")).collect();
     if !force && !agreed(&format!("This will remove:{what}\n"))? {
         return Ok(0);
@@ -47,6 +57,7 @@ pub(super) async fn system(client: &Client, all: bool, volumes: bool, force: boo
     let containers = client.prune_containers(filters.clone()).await?;
     told("Containers", &containers.removed);
     let mut reclaimed = containers.space_reclaimed;
+    told("Networks", &client.prune_networks(filters.clone()).await?);
     if volumes {
         // A volume has no age.
         let labels = filters.iter().filter(|(key, _)| *key != "until");

@@ -1,0 +1,167 @@
+//! A network to create: docker's options as data.
+
+use crate::error::Error;
+use bollard::models::{ConfigReference, Ipam, IpamConfig, NetworkCreateRequest};
+use ipnet::IpNet;
+use std::{collections::HashMap, net::IpAddr};
+
+/// A network to create. `Default` is docker's default for everything except `name`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NetworkSpec {
+    /// Its name.
+    pub name: String,
+    /// `bridge`, `macvlan` and so on; `bridge` when empty.
+    pub driver: String,
+    /// Options of the driver.
+    pub options: Vec<(String, String)>,
+    /// Labels.
+    pub labels: Vec<(String, String)>,
+    /// `default` when empty.
+    pub ipam_driver: String,
+    /// Options of that.
+    pub ipam_options: Vec<(String, String)>,
+    /// Its subnets; the engine chooses without any.
+    pub subnets: Vec<IpamConfig>,
+    /// Whether it has IPv4; the engine's default for `None`.
+    pub ipv4: Option<bool>,
+    /// Whether it has IPv6; the engine's default for `None`.
+    pub ipv6: Option<bool>,
+    /// Nothing of it reaches the outside.
+    pub internal: bool,
+    /// Said to swarms, which Berth has not.
+    pub attachable: bool,
+    /// The same.
+    pub ingress: bool,
+    /// The same; empty for none.
+    pub scope: String,
+    /// It is a template for others only.
+    pub config_only: bool,
+    /// The template that it is made of; empty for none.
+    pub config_from: String,
+}
+
+impl NetworkSpec {
+    pub(crate) fn request(self) -> NetworkCreateRequest {
+        let map = |pairs: Vec<(String, String)>| Some(pairs.into_iter().collect::<HashMap<_, _>>());
+        let some = |text: String| Some(text).filter(|text| !text.is_empty());
+        NetworkCreateRequest {
+            name: self.name,
+            driver: some(self.driver).or_else(|| Some("bridge".into())),
+            scope: some(self.scope),
+            internal: Some(self.internal),
+            attachable: Some(self.attachable),
+            ingress: Some(self.ingress),
+            config_only: Some(self.config_only),
+            config_from: some(self.config_from).map(|network| ConfigReference { network: Some(network) }),
+            ipam: Some(Ipam {
+                driver: some(self.ipam_driver).or_else(|| Some("default".into())),
+                config: Some(self.subnets),
+                options: map(self.ipam_options).filter(|options| !options.is_empty()),
+            }),
+            enable_ipv4: self.ipv4,
+            enable_ipv6: self.ipv6,
+            options: map(self.options),
+            labels: map(self.labels),
+        }
+    }
+}
+
+/// Puts each range, gateway and kept address to the subnet that holds it, as docker's command line does.
+///
+/// # Errors
+/// [`Error::Invalid`] in docker's words: no address, subnets that overlap, a range or gateway without a subnet.
+pub fn subnets(
+    subnets: &[String],
+    ranges: &[String],
+    gateways: &[String],
+    kept: &[(String, String)],
+) -> Result<Vec<IpamConfig>, Error> {
+    let invalid = |text: String| Error::Invalid(text);
+    if subnets.len() < ranges.len() || subnets.len() < gateways.len() {
+        return Err(invalid("every ip-range or gateway must have a corresponding subnet".into()));
+    }
+    let mut nets: Vec<(IpNet, IpamConfig)> = Vec::new();
+    for text in subnets {
+        let net: IpNet = text.parse().map_err(|_| invalid(format!("invalid CIDR address: {text}")))?;
+        if nets.iter().any(|(other, _)| other.contains(&net) || net.contains(other)) {
+            return Err(invalid("multiple overlapping subnet configuration is not supported".into()));
+        }
+        nets.push((net, IpamConfig { subnet: Some(text.clone()), ..IpamConfig::default() }));
+    }
+    for text in ranges {
+        let range: IpNet = text.parse().map_err(|_| invalid(format!("invalid CIDR address: {text}")))?;
+        let (net, config) = nets
+            .iter_mut()
+            .find(|(net, _)| net.contains(&range.network()))
+            .ok_or_else(|| invalid(format!("no matching subnet for range {text}")))?;
+        if let Some(other) = &config.ip_range {
+            return Err(invalid(format!(
+                "cannot configure multiple ranges ({text}, {other}) on the same subnet ({net})"
+            )));
+        }
+        config.ip_range = Some(text.clone());
+    }
+    let address = |text: &str| text.parse::<IpAddr>().map_err(|_| invalid(format!("invalid IP address: {text}")));
+    for text in gateways {
+        let gateway = address(text)?;
+        let (net, config) = nets
+            .iter_mut()
+            .find(|(net, _)| net.contains(&gateway))
+            .ok_or_else(|| invalid(format!("no matching subnet for gateway {text}")))?;
+        if let Some(other) = &config.gateway {
+            return Err(invalid(format!(
+                "cannot configure multiple gateways ({text}, {other}) for the same subnet ({net})"
+            )));
+        }
+        config.gateway = Some(text.clone());
+    }
+    for (name, text) in kept {
+        let kept = address(text)?;
+        let (_, config) = nets
+            .iter_mut()
+            .find(|(net, _)| net.contains(&kept))
+            .ok_or_else(|| invalid(format!("no matching subnet for aux-address {text}")))?;
+        config.auxiliary_addresses.get_or_insert_default().insert(name.clone(), text.clone());
+    }
+    Ok(nets.into_iter().map(|(_, config)| config).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn each_range_and_gateway_belongs_to_its_subnet() {
+        let both = strings(&["10.0.0.0/16", "fd00::/64"]);
+        let kept = [("router".to_owned(), "10.0.0.5".to_owned())];
+        let made = subnets(&both, &strings(&["10.0.8.0/24"]), &strings(&["fd00::1", "10.0.0.1"]), &kept).unwrap();
+        assert_eq!((made[0].gateway.as_deref(), made[0].ip_range.as_deref()), (Some("10.0.0.1"), Some("10.0.8.0/24")));
+        assert_eq!(made[0].auxiliary_addresses.as_ref().unwrap()["router"], "10.0.0.5");
+        assert_eq!(made[1].gateway.as_deref(), Some("fd00::1"));
+    }
+
+    #[test]
+    fn what_has_no_subnet_is_refused_in_dockers_words() {
+        let one = strings(&["10.0.0.0/16"]);
+        for (answer, said) in [
+            (
+                subnets(&[], &[], &strings(&["10.0.0.1"]), &[]),
+                "every ip-range or gateway must have a corresponding subnet",
+            ),
+            (subnets(&one, &[], &strings(&["10.9.0.1"]), &[]), "no matching subnet for gateway 10.9.0.1"),
+            (subnets(&one, &strings(&["10.9.0.0/24"]), &[], &[]), "no matching subnet for range 10.9.0.0/24"),
+            (subnets(&one, &[], &[], &[("a".into(), "::1".into())]), "no matching subnet for aux-address ::1"),
+            (subnets(&strings(&["10.0.0.0"]), &[], &[], &[]), "invalid CIDR address: 10.0.0.0"),
+            (
+                subnets(&strings(&["10.0.0.0/8", "10.1.0.0/16"]), &[], &[], &[]),
+                "multiple overlapping subnet configuration is not supported",
+            ),
+        ] {
+            assert_eq!(answer.unwrap_err().to_string(), said);
+        }
+    }
+}
