@@ -1,5 +1,6 @@
 //! The test images, made from Debian packages and put into the storage of a registry:
-//! `busybox` (an index, OCI, gzip), `web` (OCI, zstd), `nginx` (docker schema 2, gzip), `python3` (OCI, gzip).
+//! `busybox` (an index, OCI, gzip), `web` (OCI, zstd), `nginx` (docker schema 2, gzip), `python3` (OCI, gzip), `tools`
+//! (what people try a network with, OCI, zstd), `postgres` (OCI, zstd).
 
 mod registry;
 pub(crate) mod rootfs;
@@ -12,6 +13,20 @@ use anyhow::{Context, Result};
 use rootfs::Rootfs;
 
 const ARCH: &str = "amd64";
+const NAMES: [&str; 6] = ["busybox", "web", "nginx", "python3", "tools", "postgres"];
+/// What Debian's postgres is linked with for its just-in-time compiler, which no test needs, and what sets up clusters.
+const LEFT_OUT_OF_POSTGRES: [&str; 10] = [
+    "usr/lib/llvm-19",
+    "usr/lib/x86_64-linux-gnu/libLLVM.so.19.1",
+    "usr/lib/x86_64-linux-gnu/libz3.so.4",
+    "usr/lib/x86_64-linux-gnu/gconv",
+    "usr/lib/x86_64-linux-gnu/perl",
+    "usr/lib/x86_64-linux-gnu/perl-base",
+    "usr/lib/postgresql/17/lib/bitcode",
+    "usr/bin/perl5.40.1",
+    "usr/share/i18n",
+    "usr/share/perl",
+];
 
 /// Builds and pushes all of them, unless they stand already.
 pub(crate) fn build(checkout: &Checkout, note: &Note) -> Result<()> {
@@ -20,9 +35,7 @@ pub(crate) fn build(checkout: &Checkout, note: &Note) -> Result<()> {
         [checkout.root.join("installer/xtask/src/fixtures"), checkout.root.join("installer/xtask/src/fixtures.rs")];
     let stamp = Stamp::of(checkout, "fixtures", &sources, &storage.to_string_lossy())?;
     let kept = storage.join("docker/registry/v2/repositories");
-    if stamp
-        .is_fresh(&["busybox", "web", "nginx", "python3"].map(|name| kept.join(name).join("_manifests/tags/latest")))
-    {
+    if stamp.is_fresh(&NAMES.map(|name| kept.join(name).join("_manifests/tags/latest"))) {
         note.set("unchanged");
         return Ok(());
     }
@@ -32,11 +45,13 @@ pub(crate) fn build(checkout: &Checkout, note: &Note) -> Result<()> {
         ("web", web(checkout, note)?, None),
         ("nginx", nginx(checkout, note)?, None),
         ("python3", python3(checkout, note)?, None),
+        ("tools", tools(checkout, note)?, None),
+        ("postgres", postgres(checkout, note)?, None),
     ] {
         note.set(format!("pushing {name}"));
         push(&image, &registry.address(), name, "latest", index).with_context(|| format!("cannot push {name}"))?;
     }
-    note.set("busybox web nginx python3");
+    note.set(NAMES.join(" "));
     stamp.keep()
 }
 
@@ -122,4 +137,41 @@ fn python3(checkout: &Checkout, note: &Note) -> Result<Image> {
     system.tree(root.path())?;
     let defaults = Defaults { cmd: &["python3"], ..Defaults::default() };
     Ok(Image::new(ARCH, vec![system.finish(Compression::Gzip)?], Family::Oci, &defaults))
+}
+
+/// curl, dig, iperf3 and python3 beside busybox.
+fn tools(checkout: &Checkout, note: &Note) -> Result<Image> {
+    let packages = ["busybox-static", "curl", "bind9-dnsutils", "iperf3", "python3"];
+    let root = Rootfs::of(checkout, "tools", &packages, rootfs::Dependencies::With, note)?;
+    root.link_busybox()?;
+    let mut system = LayerBuilder::new("Debian curl, dig, iperf3, python3 and their libraries");
+    system.tree(root.path())?.dir("tmp", 0o1777)?;
+    let defaults = Defaults { cmd: &["sh"], stop_signal: Some("SIGKILL"), ..Defaults::default() };
+    Ok(Image::new(ARCH, vec![system.finish(Compression::Zstd)?], Family::Oci, &defaults))
+}
+
+/// A database of its own at each start, open to everyone who reaches it.
+fn postgres(checkout: &Checkout, note: &Note) -> Result<Image> {
+    let packages = ["busybox-static", "postgresql-17", "postgresql-client-17"];
+    let root = Rootfs::of(checkout, "postgres", &packages, rootfs::Dependencies::With, note)?;
+    root.leave_out(&LEFT_OUT_OF_POSTGRES)?;
+    root.link_busybox()?;
+    let mut system = LayerBuilder::new("Debian postgresql and its libraries");
+    system.tree(root.path())?;
+    let mut setup = LayerBuilder::new("a cluster at the first start");
+    setup
+        .file("etc/passwd", 0o644, b"root:x:0:0:root:/root:/bin/sh\npostgres:x:70:70::/data:/bin/sh\n")?
+        .file("etc/group", 0o644, b"root:x:0:\npostgres:x:70:\n")?
+        .dir("tmp", 0o1777)?
+        .dir("data", 0o1777)?
+        .file("usr/bin/serve", 0o755, include_bytes!("fixtures/postgres.sh"))?;
+    let defaults = Defaults {
+        cmd: &["serve"],
+        expose: Some("5432/tcp"),
+        stop_signal: Some("SIGINT"),
+        user: Some("postgres"),
+        ..Defaults::default()
+    };
+    let layers = vec![system.finish(Compression::Zstd)?, setup.finish(Compression::Zstd)?];
+    Ok(Image::new(ARCH, layers, Family::Oci, &defaults))
 }

@@ -44,6 +44,8 @@ pub(crate) struct Defaults<'a> {
     pub expose: Option<&'a str>,
     /// `STOPSIGNAL`.
     pub stop_signal: Option<&'a str>,
+    /// `USER`.
+    pub user: Option<&'a str>,
 }
 
 impl Image {
@@ -64,6 +66,9 @@ impl Image {
         }
         if let Some(signal) = defaults.stop_signal {
             set("StopSignal", json!(signal));
+        }
+        if let Some(user) = defaults.user {
+            set("User", json!(user));
         }
         let config = json!({
             "architecture": arch,
