@@ -1,9 +1,10 @@
-//! The data disk fills at each MiB of a load, and of a container's output: nothing half-made stays, the API lives, and the
+//! The data disk fills at each MiB of a load, of a pull, and of a container's output: nothing half-made stays, the API lives, and the
 //! space comes back.
 
 use crate::count;
 use crate::disk::Disk;
 use crate::power_cut::checked;
+use crate::registry::Registry;
 use berth_tests::eventually;
 use berth_tests::native::{Client, Engine, Ground, busybox, container, image};
 use serde_json::json;
@@ -34,26 +35,39 @@ fn a_full_disk_leaves_nothing_half_made() {
             layer.file(&format!("opt/{number}"), 0o644, &content);
         }
     });
+    client.load(&big);
+    let registry = Registry::plain(&ground, 5000);
+    registry.take(&engine, "big");
+    let pulled = registry.image("big");
     let (objects, free) = (disk.objects(), settled(&disk));
     let step = (ENOUGH / u64::from(count(4)).clamp(1, ENOUGH)).max(1);
-    let (mut refused, mut loaded) = (0, 0);
+    let (mut refused, mut stored) = (0, 0);
     for left in (0..=ENOUGH).rev().step_by(usize::try_from(step).expect("a few")) {
         let ballast = Ballast::leave(&disk, left * MIB);
-        // A connection whose request was refused half-way is of no more use.
-        let answer = engine.client().send("POST", "/images/load?quiet=1", &big);
-        let tags = client.request("GET", "/images/json", None).ok().to_string();
-        if answer.status == 200 && !answer.text().contains("\"error\"") {
-            assert!(tags.contains("big:latest"), "{left} MiB: {tags}");
-            loaded += 1;
-            assert_eq!(client.request("DELETE", "/images/big", None).status, 200);
-        } else {
-            // The system's words, or SQLite's.
-            let why = ["No space left on device", "disk is full"];
-            assert!(why.iter().any(|why| answer.text().contains(why)), "{left} MiB: {}", answer.text());
-            assert!(!tags.contains("big:latest"), "{left} MiB: {tags}");
-            refused += 1;
+        let ways: [(&str, &dyn Fn() -> Option<String>); 2] = [
+            // A connection whose request was refused half-way is of no more use.
+            ("big", &|| {
+                let answer = engine.client().send("POST", "/images/load?quiet=1", &big);
+                Some(answer.text()).filter(|text| answer.status != 200 || text.contains("\"error\""))
+            }),
+            (&pulled, &|| registry.pull(&mut engine.client(), "big")),
+        ];
+        for (name, store) in ways {
+            let failed = store();
+            let tags = client.request("GET", "/images/json", None).ok().to_string();
+            let there = tags.contains(&format!("\"{name}:latest\""));
+            assert_eq!(there, failed.is_none(), "{left} MiB, {name}: {tags}");
+            if let Some(failed) = failed {
+                // The system's words, or SQLite's.
+                let why = ["No space left on device", "disk is full"];
+                assert!(why.iter().any(|why| failed.contains(why)), "{left} MiB, {name}: {failed}");
+                refused += 1;
+            } else {
+                stored += 1;
+                assert_eq!(client.request("DELETE", &format!("/images/{name}"), None).status, 200);
+            }
+            assert_eq!(disk.objects(), objects, "{left} MiB: what {name} left");
         }
-        assert_eq!(disk.objects(), objects, "{left} MiB: what a load left");
         writes_until_full(&mut client, left);
         drop(ballast);
         assert_eq!(checked(&mut client)["Damaged"], json!([]), "{left} MiB");
@@ -61,8 +75,8 @@ fn a_full_disk_leaves_nothing_half_made() {
             Some(()).filter(|()| settled(&disk) + MIB >= free)
         });
     }
-    println!("{refused} loads refused, {loaded} done");
-    assert!(refused > 0 && loaded > 0, "{refused} refused, {loaded} loaded");
+    println!("{refused} loads and pulls refused, {stored} done");
+    assert!(refused > 1 && stored > 1, "{refused} refused, {stored} done");
     client.load(&big);
 }
 

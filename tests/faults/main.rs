@@ -17,6 +17,7 @@ mod many;
 mod odds;
 mod power_cut;
 mod registries;
+mod registry;
 mod torn;
 
 /// How often: what the caller asked for, or a few times.

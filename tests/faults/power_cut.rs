@@ -1,10 +1,11 @@
-//! The power is cut at any moment of loads and removals. Every write and flush that reached the disk is logged (QEMU's
+//! The power is cut at any moment of loads, pulls and removals. Every write and flush that reached the disk is logged (QEMU's
 //! `blklogwrites`, through a file that FUSE exports); each cut is one place in the log, after which of the writes that
 //! were not flushed some are there and others are not. The filesystem and the engine are started on what is left.
 
 use crate::count;
 use crate::disk::{Disk, ran};
 use crate::odds::Odds;
+use crate::registry::Registry;
 use berth_tests::eventually;
 use berth_tests::native::{Client, Engine, Ground, image};
 use serde_json::{Value, json};
@@ -17,11 +18,13 @@ use std::time::{Duration, Instant};
 
 const DISK: u64 = 512 << 20;
 const SECTOR: u64 = 512;
+/// Of the registry.
+const PORT: u16 = 5000;
 /// Flags of an entry of the log (`dm-log-writes.rst` in the kernel's documentation).
 const FLUSH: u64 = 1;
 const FUA: u64 = 2;
 const DISCARD: u64 = 4;
-/// Names that are loaded and removed, each with layers of its own.
+/// Names that are stored and removed, each with layers of its own: the even ones loaded, the odd ones pulled.
 const NAMES: u64 = 4;
 
 /// What was promised when the log had this length, bytes.
@@ -59,13 +62,18 @@ fn what_an_engine_promised_outlives_a_power_cut() {
     println!("{cuts} cuts, {unused} of them before the filesystem was there; {kept} promised images were whole");
 }
 
-/// Loads and removes images until `life` is over, on a disk whose writes are logged.
+/// Loads, pulls and removes images until `life` is over, on a disk whose writes are logged.
 fn recorded(rig: &Rig, ground: &Ground, odds: &mut Odds, life: Duration) -> Vec<Promise> {
     Disk::format(&rig.exported());
     let disk = Disk::mount(ground, &rig.exported());
     let engine = Engine::start(ground);
     let mut client = engine.client();
     let archives: Vec<_> = (0..NAMES).map(archive).collect();
+    let registry = Registry::plain(ground, PORT);
+    for number in (1..NAMES).step_by(2) {
+        client.load(&archives[usize::try_from(number).expect("an index")]);
+        registry.take(&engine, &loaded_name(number));
+    }
     let mut stored = BTreeSet::new();
     let mut promises = Vec::new();
     let began = Instant::now();
@@ -76,7 +84,11 @@ fn recorded(rig: &Rig, ground: &Ground, odds: &mut Odds, life: Duration) -> Vec<
             promises.push(Promise { at: rig.length(), image: image.clone(), stored: false });
             assert_eq!(client.request("DELETE", &format!("/images/{image}"), None).status, 200);
         } else {
-            client.load(&archives[usize::try_from(number).expect("an index")]);
+            if number.is_multiple_of(2) {
+                client.load(&archives[usize::try_from(number).expect("an index")]);
+            } else {
+                assert_eq!(registry.pull(&mut client, &loaded_name(number)), None);
+            }
             promises.push(Promise { at: rig.length(), image, stored: true });
             stored.insert(number);
         }
@@ -86,12 +98,18 @@ fn recorded(rig: &Rig, ground: &Ground, odds: &mut Odds, life: Duration) -> Vec<
     promises
 }
 
+/// What it is called when it is stored.
 fn name(number: u64) -> String {
+    let name = loaded_name(number);
+    if number.is_multiple_of(2) { name } else { format!("localhost:{PORT}/{name}") }
+}
+
+fn loaded_name(number: u64) -> String {
     format!("cut-{number}")
 }
 
 fn archive(number: u64) -> Vec<u8> {
-    image(&name(number), &json!({}), |layer| {
+    image(&loaded_name(number), &json!({}), |layer| {
         for file in 0..20 {
             let content: Vec<u8> =
                 (0..8_000 * (1 + number)).flat_map(|at| (at * 2_654_435_761 + file).to_le_bytes()).collect();

@@ -1,54 +1,24 @@
 //! The docker CLI at Debian's registry: TLS and a password in one configuration, a plain one that is a mirror and an
 //! insecure registry.
 
+use crate::registry::Registry;
 use berth_tests::{
-    Build, HOST_FROM_GUEST as HOST, Ran, Secured, configuration, eventually,
+    Build, HOST_FROM_GUEST as HOST, Ran, Secured,
     native::{Engine, Ground},
     run, run_with,
 };
-use std::{
-    path::Path,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::process::Command;
 
 const SECURED: u16 = 5443;
 const PLAIN: u16 = 5000;
 
-/// Ends with this value.
-struct Registry(Child);
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-fn registry(ground: &Ground, dir: &Path, port: u16, sections: &str) -> Registry {
-    let config = dir.join(format!("{port}.yml"));
-    std::fs::write(&config, configuration(&dir.join(port.to_string()), sections)).expect("write");
-    let mut command = ground.command("docker-registry");
-    let command = command.arg("serve").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let process = Registry(command.spawn().expect("docker-registry, from Debian's package of that name"));
-    let listens = format!("exec 3<>/dev/tcp/{HOST}/{port}");
-    eventually("the registry answers", Duration::from_secs(20), || {
-        let tried = ground.command("bash").args(["-c", &listens]).stderr(Stdio::null()).status().expect("bash");
-        tried.success().then_some(())
-    });
-    process
-}
-
 #[test]
 fn the_docker_command_logs_in_pushes_and_pulls_and_a_mirror_is_asked_first() {
     let ground = Ground::new();
-    let added = ground.command("ip").args(["address", "add", &format!("{HOST}/32"), "dev", "lo"]).status();
-    assert!(added.expect("ip").success());
     let dir = tempfile::tempdir().expect("a folder");
-    // The engine looks for the user's loopback there; on this ground both are in one place.
     let identity = Secured::new();
-    let _secured = registry(&ground, dir.path(), SECURED, &identity.sections(&format!("0.0.0.0:{SECURED}")));
-    let _plain = registry(&ground, dir.path(), PLAIN, &format!("http:\n  addr: '0.0.0.0:{PLAIN}'\n"));
+    let _secured = Registry::start(&ground, SECURED, &identity.sections(&format!("0.0.0.0:{SECURED}")));
+    let _plain = Registry::plain(&ground, PLAIN);
     let settings =
         format!(r#"{{"registry-mirrors": ["http://localhost:{PLAIN}"], "insecure-registries": ["{HOST}:{PLAIN}"]}}"#);
     std::fs::write(ground.dir().join("daemon.json"), settings).expect("write");
