@@ -6,6 +6,7 @@ use crate::build::{self, Native, cargo};
 use crate::checkout::Checkout;
 use crate::packages;
 use crate::steps::{Note, Problem, Steps};
+use crate::tools;
 use anyhow::Result;
 
 const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
@@ -17,7 +18,7 @@ const FAULTS: [(&str, &str, u32); 15] = [
     ("concurrent", "requests_at_once", 1_000_000),
     ("many", "what_many_containers_took", 10_000),
     ("power-cut", "what_an_engine_promised", 500),
-    ("disk-full", "a_full_disk_leaves_nothing", 35),
+    ("disk-full", "a_full_disk_leaves_nothing", 46),
     ("torn", "a_damaged_file_is_noticed", 10),
     ("attack-runtime", "the_runtime_is_not_overwritten", 1_000),
     ("attack-cwd", "no_descriptor_is_a_working_directory", 1_024),
@@ -37,7 +38,8 @@ const IN_THE_VM: [(&str, &str, u32); 3] = [
 ];
 
 /// The crates with fuzz targets, and how many inputs each target gets in full.
-const FUZZED: [&str; 5] = ["berth-api", "berth-docker-api", "berth-engine", "berth-image", "berth-runtime"];
+const FUZZED: [&str; 6] =
+    ["berth-api", "berth-docker-api", "berth-engine", "berth-image", "berth-network", "berth-runtime"];
 const INPUTS: u32 = 20_000;
 /// How many processes lose their parents in full.
 const ORPHANS: u32 = 100_000;
@@ -58,7 +60,8 @@ pub(crate) fn fault(checkout: &Checkout, name: &str, times: Option<u32>) -> Resu
     let (case, full) = if let Some((case, full)) = known(&FAULTS, name) {
         steps.run("system packages", |note| packages::install_missing(checkout, false, note))?;
         let programs = steps.run("native programs", |note| build::native(checkout, Native::Shipped, note))?;
-        command.args(CASES).env("BERTH_TEST_NATIVE", programs);
+        steps.run("test tools", |note| tools::install(checkout, note))?;
+        super::environment(checkout, command.args(CASES)).env("BERTH_TEST_NATIVE", programs);
         (case, full)
     } else if let Some((case, full)) = known(&IN_THE_VM, name) {
         super::prepare_e2e(checkout, &steps)?;

@@ -28,7 +28,7 @@ impl Session {
         let url = self.url(&format!("manifests/{named}"))?;
         let accept = [manifest::OCI_INDEX, manifest::DOCKER_LIST, manifest::OCI_MANIFEST, manifest::DOCKER_MANIFEST];
         let accept = accept.join(", ");
-        let response = self.get(&url, Ask { accept: Some(&accept), ..Ask::default() }).await?;
+        let response = self.get_patiently(&url, Ask { accept: Some(&accept), ..Ask::default() }).await?;
         let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
         let content_type = header(CONTENT_TYPE.as_str());
         let stated = header("docker-content-digest").and_then(|digest| digest.parse().ok());
@@ -49,7 +49,7 @@ impl Session {
             return Err(ImageError::Malformed(format!("{} has {size} bytes, more than the {max} allowed", what())));
         }
         let url = self.url(&format!("blobs/{digest}"))?;
-        let bytes = body(self.get(&url, Ask::default()).await?, &url, max).await?;
+        let bytes = body(self.get_patiently(&url, Ask::default()).await?, &url, max).await?;
         if bytes.len() as u64 != size {
             return Err(ImageError::SizeMismatch { what: what(), expected: size, got: bytes.len() as u64 });
         }

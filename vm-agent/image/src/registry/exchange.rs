@@ -1,15 +1,16 @@
 //! One question and its answer: authorization, redirects, failures.
 
 use super::{
-    Link, Session,
+    Link, RESUMES, Session, back_off_for,
     challenge::{self, Challenge},
     failure, origin, token,
 };
 use crate::{ImageError, Result};
 use reqwest::{
     Method, RequestBuilder, Response, StatusCode, Url,
-    header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RANGE, WWW_AUTHENTICATE},
+    header::{ACCEPT, AUTHORIZATION, HeaderValue, LOCATION, RANGE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+use std::time::Duration;
 
 /// Hops that a request may be sent on.
 pub(super) const REDIRECTS_MAX: usize = 5;
@@ -44,6 +45,21 @@ impl Session {
     pub(super) async fn get(&self, url: &Url, ask: Ask<'_>) -> Result<Response> {
         let response = self.link.read(url, ask).await?;
         if response.status().is_success() { Ok(response) } else { Err(self.refused(url, response).await) }
+    }
+
+    /// As [`Session::get`], for a document that is small enough to be asked for anew: a registry that is busy is given
+    /// time.
+    pub(super) async fn get_patiently(&self, url: &Url, ask: Ask<'_>) -> Result<Response> {
+        for resumes in 0..RESUMES {
+            let response = self.link.read(url, ask).await?;
+            match response.status().as_u16() {
+                // Too many requests, and what stands before a registry when that is away for a moment.
+                429 | 502..=504 => back_off_for(resumes, asked_to_wait(&response)).await,
+                _ if response.status().is_success() => return Ok(response),
+                _ => return Err(self.refused(url, response).await),
+            }
+        }
+        self.get(url, ask).await
     }
 
     /// Why an answer is no success.
@@ -158,6 +174,12 @@ impl Link {
     pub(super) async fn greet(&self) -> Result<Response> {
         self.read(&self.base, Ask::default()).await
     }
+}
+
+/// `Retry-After` in seconds (RFC 9110, section 10.2.3); a date is left out, since clocks differ.
+fn asked_to_wait(response: &Response) -> Duration {
+    let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    Duration::from_secs(header.and_then(|value| value.trim().parse().ok()).unwrap_or(0))
 }
 
 fn challenges(response: &Response) -> Vec<Challenge> {

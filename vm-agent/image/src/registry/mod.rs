@@ -43,9 +43,17 @@ pub(crate) const RESUMES: u32 = 4;
 /// Before the first resumption; doubled for each further one.
 const RESUME_AFTER: Duration = Duration::from_millis(250);
 
+/// The longest time that a registry may ask a client to wait for one document.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
 /// Waits before a transfer is taken up again, which happened `resumes` times so far.
 pub(crate) async fn back_off(resumes: u32) {
-    tokio::time::sleep(RESUME_AFTER * 2_u32.pow(resumes)).await;
+    back_off_for(resumes, Duration::ZERO).await;
+}
+
+/// The same, and as long as the registry asked for.
+async fn back_off_for(resumes: u32, asked: Duration) {
+    tokio::time::sleep((RESUME_AFTER * 2_u32.pow(resumes)).max(asked.min(LONGEST_WAIT))).await;
 }
 
 /// What a session is for: a token is asked for that, and for nothing else.

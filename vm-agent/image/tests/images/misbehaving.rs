@@ -82,6 +82,15 @@ async fn a_registry_that_never_finishes_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_busy_registry_is_given_time() {
+    for (about, status) in [("/manifests/", 429), ("/manifests/", 503), ("/blobs/", 502)] {
+        let (_registry, proxy, test, name, _) = behind(about, Fault::Busy { status, times: 2 }).await;
+        test.store.pull(&name, None, None, quiet()).await.unwrap();
+        assert!(proxy.hits.load(Ordering::SeqCst) > 2, "{about} {status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_failing_registry_is_told_with_its_status() {
     for (status, words) in [(503, "503 Service Unavailable"), (429, "toomanyrequests")] {
         let (error, counts) = pull("/manifests/", Fault::Status(status)).await;
