@@ -11,7 +11,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("berth-vmm-virtio", &[]),
     ("berth-machine-qemu", &["berth-machine", "berth-protocol", "berth-vmm-virtio"]),
     ("berth-api", &["berth-protocol"]),
-    ("berth-host", &["berth-api", "berth-machine", "berth-machine-qemu", "berth-protocol"]),
+    ("berth-net", &["berth-protocol"]),
+    ("berth-host", &["berth-api", "berth-machine", "berth-machine-qemu", "berth-net", "berth-protocol"]),
     ("berth-cli", &["berth-api"]),
     ("berth-desktop", &["berth-api"]),
     // The guest, from the wire inwards.

@@ -14,3 +14,4 @@ pub mod handshake;
 pub mod port;
 pub mod publish;
 pub mod settings;
+pub mod uplink;

@@ -8,3 +8,5 @@ pub const API: u32 = 1025;
 pub const FORWARD: u32 = 1026;
 /// The engine: the stream over which it asks the host to publish ports ([`crate::publish`]).
 pub const PUBLISH: u32 = 1027;
+/// The uplink: packets of the guest to the outside and back ([`crate::uplink`]).
+pub const UPLINK: u32 = 1028;
