@@ -1,27 +1,46 @@
 //! Why something on the network could not be done.
 
-use std::{io, net::Ipv4Addr, path::PathBuf};
+use ipnet::IpNet;
+use std::{io, net::IpAddr, path::PathBuf};
 
 /// Why something on the network could not be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Every address of the subnet is taken.
     #[error("no address is left in {0}; remove a container that runs")]
-    Exhausted(crate::Subnet),
-    /// The address belongs to another container or to the bridge.
+    Exhausted(IpNet),
+    /// The address belongs to another container, to the gateway, or to nobody on purpose.
     #[error("the address {0} is taken")]
-    AddressTaken(Ipv4Addr),
-    /// The subnet has no room for a gateway and a container.
-    #[error("{gateway}/{prefix} is no subnet for containers")]
-    BadSubnet {
-        /// The gateway's address.
-        gateway: Ipv4Addr,
-        /// Bits of the prefix.
-        prefix: u8,
+    AddressTaken(IpAddr),
+    /// The subnet has not this address, or no host may have it.
+    #[error("the address {0} is not one for a container of this network")]
+    OutOfRange(IpAddr),
+    /// The subnet has no room for a container.
+    #[error("{0} is no subnet for containers")]
+    BadSubnet(IpNet),
+    /// The block cannot be cut into such subnets.
+    #[error("{base} cannot be cut into subnets of /{size}")]
+    BadPool {
+        /// The block.
+        base: IpNet,
+        /// Bits of the subnets' prefixes.
+        size: u8,
     },
+    /// The text is no Ethernet address of an interface.
+    #[error("address {0}: invalid MAC address")]
+    BadMac(String),
     /// The id cannot name a namespace and an interface.
-    #[error("`{0}` is no container id")]
+    #[error("`{0}` is no id of a container, a network or an endpoint")]
     BadId(String),
+    /// The machine has no such interface.
+    #[error("the machine has no interface {0}; leave the parent option out, or give one that it has")]
+    NoParent(String),
+    /// The interface is there and is something else.
+    #[error("the interface {0} of the machine is not a bridge; give the network's bridge another name")]
+    NotABridge(String),
+    /// The kernel lacks a module.
+    #[error("the machine's kernel has no {0} interfaces; use a bridge network")]
+    NoModule(&'static str),
     /// The kernel refused a request over netlink.
     #[error("could not {doing}: {why}")]
     Netlink {
@@ -43,14 +62,18 @@ pub enum Error {
     /// `nft` refused the rules.
     #[error("nft refused the rules: {0}")]
     Rules(String),
-    /// The thread that works inside a new namespace is gone.
-    #[error("the thread that makes a network namespace ended without an answer")]
+    /// The thread that works inside a namespace is gone.
+    #[error("the thread that works in a network namespace ended without an answer")]
     ThreadLost,
 }
 
 impl Error {
     pub(crate) fn netlink(doing: &'static str) -> impl FnOnce(rtnetlink::Error) -> Self {
         move |e| Self::Netlink { doing, why: e.to_string() }
+    }
+
+    pub(crate) fn gone(doing: &'static str) -> Self {
+        Self::Netlink { doing, why: "it is gone".to_owned() }
     }
 
     pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

@@ -1,6 +1,6 @@
 //! Named network namespaces: a file that keeps a namespace alive when no process is in it.
 
-use crate::{Endpoint, Error, MacAddress, link};
+use crate::{Error, link, sysctl};
 use nix::{
     mount::{MntFlags, MsFlags, mount, umount2},
     sched::{CloneFlags, setns, unshare},
@@ -8,8 +8,8 @@ use nix::{
 use rtnetlink::Handle;
 use std::{
     fs::{self, File},
+    future::Future,
     io,
-    os::fd::AsFd,
     path::{Path, PathBuf},
     thread,
 };
@@ -24,65 +24,63 @@ pub enum Origin {
     There,
 }
 
-/// How a new namespace is wired to the outside.
-pub(crate) struct Wiring {
-    /// Netlink of the machine's own namespace.
-    pub(crate) outside: Handle,
-    /// Index of the bridge there.
-    pub(crate) bridge: u32,
-    /// Name of the outer end of the pair.
-    pub(crate) interface: String,
-    /// Address of the inner end.
-    pub(crate) mac: MacAddress,
-    /// The rest of the inner end.
-    pub(crate) endpoint: Endpoint,
+/// Prepares a namespace named by `path`, with loopback up. On failure the file is gone again.
+pub(crate) async fn create(path: &Path, origin: Origin) -> Result<(), Error> {
+    if origin == Origin::New {
+        remove(path)?;
+    }
+    let named = path.to_owned();
+    let prepared = on_thread(path, move || {
+        match origin {
+            Origin::New => make(&named)?,
+            Origin::There => enter(&named)?,
+        }
+        // An interface has IPv6 when its network has: else the container would get a link-local address and try it.
+        // Loopback keeps ::1.
+        sysctl::ipv6("default", false)?;
+        // Who had the address before may still be in the neighbours' tables under another Ethernet address.
+        sysctl::set("ipv4/conf/default/arp_notify", "1")?;
+        sysctl::set("ipv6/conf/default/ndisc_notify", "1")?;
+        with_netlink(&named, async |inside| match link::index(&inside, "lo").await? {
+            Some(lo) => link::set_up(&inside, lo).await,
+            None => Ok(()),
+        })
+    });
+    let prepared = prepared.await;
+    if prepared.is_err() {
+        remove(path)?;
+    }
+    prepared
 }
 
-/// Prepares a namespace named by `path`, with loopback up and, when wired, the inner end of the pair configured.
-///
-/// A thread does it, since a namespace is entered by a thread; it ends afterwards and leaves the named file. On failure
-/// the file is gone again.
-pub(crate) async fn create(path: PathBuf, origin: Origin, wiring: Option<Wiring>) -> Result<(), Error> {
-    if origin == Origin::New {
-        remove(&path)?;
-    }
+/// Does `work` in a namespace that has a name.
+pub(crate) async fn inside<F: Future<Output = Result<(), Error>>>(
+    path: &Path,
+    work: impl FnOnce(Handle) -> F + Send + 'static,
+) -> Result<(), Error> {
+    let named = path.to_owned();
+    on_thread(path, move || {
+        enter(&named)?;
+        with_netlink(&named, work)
+    })
+    .await
+}
+
+/// A namespace is entered by a thread: one of its own, which ends afterwards.
+async fn on_thread(path: &Path, work: impl FnOnce() -> Result<(), Error> + Send + 'static) -> Result<(), Error> {
     let (answer, answered) = oneshot::channel();
-    let named = path.clone();
     thread::Builder::new()
         .name("netns".to_owned())
-        .spawn(move || {
-            let result = inside_namespace(&named, origin, wiring);
-            if answer.send(result).is_err() {
-                // The caller was dropped: nobody will name this namespace again.
-                if let Err(e) = remove(&named) {
-                    tracing::warn!("a namespace that nobody waits for stays: {e}");
-                }
-            }
-        })
-        .map_err(Error::io("start a thread for", &path))?;
-    let result = answered.await.unwrap_or(Err(Error::ThreadLost));
-    if result.is_err() {
-        remove(&path)?;
-    }
-    result
+        // Nobody to answer is no error: the caller was dropped, and whoever owns the namespace removes it.
+        .spawn(move || drop(answer.send(work())))
+        .map_err(Error::io("start a thread for", path))?;
+    answered.await.unwrap_or(Err(Error::ThreadLost))
 }
 
-fn inside_namespace(path: &Path, origin: Origin, wiring: Option<Wiring>) -> Result<(), Error> {
-    match origin {
-        Origin::New => make(path)?,
-        Origin::There => {
-            let namespace = File::open(path).map_err(Error::io("open", path))?;
-            setns(namespace, CloneFlags::CLONE_NEWNET)
-                .map_err(io::Error::from)
-                .map_err(Error::io("enter the namespace", path))?;
-        }
-    }
-    // The bridge carries no IPv6 yet: without this the container would still get a link-local address and try it.
-    // Loopback keeps ::1. A kernel without IPv6 has no such file.
-    match fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1") {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("turn IPv6 off in", path)(e)),
-        _ => {}
-    }
+fn with_netlink<F: Future<Output = Result<(), Error>>>(
+    path: &Path,
+    work: impl FnOnce(Handle) -> F,
+) -> Result<(), Error> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()
@@ -90,20 +88,22 @@ fn inside_namespace(path: &Path, origin: Origin, wiring: Option<Wiring>) -> Resu
     runtime.block_on(async {
         let (connection, inside, _) = rtnetlink::new_connection().map_err(Error::io("open netlink in", path))?;
         tokio::spawn(connection);
-        if let Some(lo) = link::index(&inside, "lo").await? {
-            link::set_up(&inside, lo).await?;
-        }
-        if let Some(wiring) = wiring {
-            let namespace = File::open(path).map_err(Error::io("open", path))?;
-            link::add_pair(&wiring.outside, &wiring.interface, wiring.bridge, namespace.as_fd(), wiring.mac).await?;
-            link::configure_inside(&inside, &wiring.endpoint).await?;
-        }
-        Ok(())
+        work(inside).await
     })
 }
 
+fn enter(path: &Path) -> Result<(), Error> {
+    let namespace = open(path)?;
+    setns(namespace, CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(Error::io("enter the namespace", path))
+}
+
+/// A descriptor of a namespace.
+pub(crate) fn open(path: &Path) -> Result<File, Error> {
+    File::open(path).map_err(Error::io("open", path))
+}
+
 /// Moves this thread into a new namespace and names it.
-fn make(path: &Path) -> Result<(), Error> {
+fn make(path: &PathBuf) -> Result<(), Error> {
     unshare(CloneFlags::CLONE_NEWNET).map_err(io::Error::from).map_err(Error::io("make the namespace", path))?;
     File::create(path).map_err(Error::io("create", path))?;
     mount(Some("/proc/thread-self/ns/net"), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
