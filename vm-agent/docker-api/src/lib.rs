@@ -7,6 +7,7 @@
 
 mod containers;
 mod detached;
+mod endpoint;
 mod error;
 mod exec;
 mod filters;

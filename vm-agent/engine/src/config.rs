@@ -1,5 +1,6 @@
 //! What the engine is told at start: where its files are and what the boot said about the outside.
 
+use berth_network::IpNet;
 use berth_protocol::{
     boot::{BootConfig, Uplink},
     settings::{EngineSettings, RegistryCertificates},
@@ -31,6 +32,8 @@ pub struct EngineConfig {
     pub hostname: String,
     /// What the user sets for every container.
     pub settings: EngineSettings,
+    /// Subnets that the host has routes to, such as a VPN's: no network gets one of them.
+    pub host_routes: Vec<IpNet>,
 }
 
 impl EngineConfig {
@@ -49,6 +52,7 @@ impl EngineConfig {
             registry_certificates: boot.registry_certificates,
             hostname: boot.hostname,
             settings: boot.engine,
+            host_routes: boot.host_routes,
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Container {
     pub(crate) cut_off: watch::Sender<()>,
     /// Its files while they are looked at without a process: who looks at the same time shares them.
     pub(crate) view: tokio::sync::Mutex<Weak<View>>,
+    /// Held while it is put on a network or taken off one, after `operation`.
+    pub(crate) places: tokio::sync::Mutex<()>,
     /// Held while the row and `live` change together.
     pub(crate) change: tokio::sync::Mutex<()>,
     /// Those who attached before there was a process.
@@ -43,6 +45,7 @@ impl Container {
             written_into: Arc::default(),
             cut_off: watch::Sender::default(),
             view: tokio::sync::Mutex::default(),
+            places: tokio::sync::Mutex::default(),
             change: tokio::sync::Mutex::default(),
             waiting: tokio::sync::Mutex::default(),
             restarting_by_hand: AtomicBool::new(false),

@@ -2,6 +2,7 @@
 //! PID 1 reads it once and unlinks it, so that nothing secret is on the kernel command line or left on a filesystem.
 
 use crate::settings::{EngineSettings, RegistryCertificates};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -28,6 +29,9 @@ pub struct BootConfig {
     /// What the user sets for every container.
     #[serde(default)]
     pub engine: EngineSettings,
+    /// Subnets that the host has routes to, such as a VPN's: the engine gives none of them to a network.
+    #[serde(default)]
+    pub host_routes: Vec<IpNet>,
 }
 
 /// How frames leave the guest.
@@ -99,6 +103,7 @@ mod tests {
             ca_roots_pem: vec![],
             registry_certificates: BTreeMap::new(),
             engine: EngineSettings { init: true, ..EngineSettings::default() },
+            host_routes: vec!["10.8.0.0/16".parse().expect("a subnet"), "fd00:8::/32".parse().expect("a subnet")],
         };
         let json = serde_json::to_string(&boot).expect("serialises");
         assert_eq!(serde_json::from_str::<BootConfig>(&json).expect("parses"), boot);

@@ -4,6 +4,7 @@ mod registries;
 
 pub use registries::{Cidr, ClientCertificate, ProxySettings, RegistryCertificates};
 
+use ipnet::IpNet;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::collections::BTreeMap;
 
@@ -11,6 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct EngineSettings {
+    /// Where the subnets of new networks come from, for each family that is named.
+    pub default_address_pools: Vec<AddressPoolSetting>,
     /// `private` or `host`.
     pub default_cgroupns_mode: String,
     /// `private` or `shareable`.
@@ -39,6 +42,16 @@ pub struct EngineSettings {
     pub seccomp_profile: String,
     /// `default`: containers have users of their own, who are nobody on the machine.
     pub userns_remap: String,
+}
+
+/// One of [`EngineSettings::default_address_pools`]: a block that is cut into subnets of one size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressPoolSetting {
+    /// The block.
+    pub base: IpNet,
+    /// Bits of the subnets' prefixes.
+    pub size: u8,
 }
 
 /// One of [`EngineSettings::default_ulimits`]; -1 is no limit.
@@ -83,6 +96,14 @@ impl EngineSettings {
             *registry = registries::insecure(registry)?;
         }
         settings.proxies.check()?;
+        for AddressPoolSetting { base, size } in &settings.default_address_pools {
+            if *size < base.prefix_len() || *size > base.max_prefix_len() - 2 || base.prefix_len() == 0 {
+                let (least, most) = (base.prefix_len(), base.max_prefix_len() - 2);
+                return Err(format!(
+                    "the size of the default-address-pools {base} cannot be {size}: use {least} to {most}"
+                ));
+            }
+        }
         if !matches!(settings.seccomp_profile.as_str(), "" | "builtin" | "unconfined") {
             let opened = open(&settings.seccomp_profile);
             settings.seccomp_profile = opened.map_err(|error| {
@@ -135,7 +156,8 @@ mod tests {
                 "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 64000, "Soft": 1024}},
                 "no-new-privileges": true, "seccomp-profile": "/p.json", "default-ipc-mode": "shareable",
                 "default-cgroupns-mode": "host", "userns-remap": "default", "registry-mirrors": ["https://m"],
-                "insecure-registries": ["http://r:5000", "10.0.0.0/8"], "proxies": {"http-proxy": "http://p:1"}}"#,
+                "insecure-registries": ["http://r:5000", "10.0.0.0/8"], "proxies": {"http-proxy": "http://p:1"},
+                "default-address-pools": [{"base": "172.30.0.0/16", "size": 24}]}"#,
         )
         .unwrap();
         assert_eq!((settings.default_shm_size, settings.init), (Some(128 << 20), true));
@@ -145,6 +167,8 @@ mod tests {
             ("https://m/", "http://p:1")
         );
         assert_eq!(settings.insecure_registries, ["r:5000", "10.0.0.0/8"]);
+        let pool = settings.default_address_pools[0];
+        assert_eq!((pool.base.to_string().as_str(), pool.size), ("172.30.0.0/16", 24));
         assert_eq!((settings.default_ulimits["nofile"].hard, settings.seccomp_profile.as_str()), (64_000, "{}"));
         let wire = serde_json::to_string(&settings).unwrap();
         assert_eq!(serde_json::from_str::<EngineSettings>(&wire).unwrap(), settings);
@@ -172,6 +196,8 @@ mod tests {
                 "default-ipc-mode cannot be \"host\": use \"private\" or \"shareable\"",
             ),
             ("{\"userns-remap\": \"me:us\"}", "userns-remap cannot be \"me:us\": use \"default\""),
+            ("{\"default-address-pools\": [{\"base\": \"10.0.0.0/8\", \"size\": 4}]}", "use 8 to 30"),
+            ("{\"default-address-pools\": [{\"base\": \"10.0.0.0\", \"size\": 24}]}", "invalid IP address syntax"),
             ("{\"registry-mirrors\": [\"m\"]}", "invalid mirror: unsupported scheme"),
             ("{\"insecure-registries\": [\"a b\"]}", "insecure registry a b is not valid"),
             ("{\"proxies\": {\"http-proxy\": \"p\"}}", "http-proxy is no address of a proxy"),

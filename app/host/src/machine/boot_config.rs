@@ -35,6 +35,7 @@ pub(crate) fn make(driver: &dyn Driver, home: &BerthHome) -> Result<(Secret, Vec
         ca_roots_pem: platform::added_ca_roots(),
         registry_certificates,
         engine,
+        host_routes: vec![],
     };
     let json = serde_json::to_vec(&config).map_err(|error| failed(&error))?;
     Ok((secret, cpio::one_file(PATH, &json)))

@@ -137,6 +137,7 @@ fn config(dir: &Path) -> anyhow::Result<EngineConfig> {
         registry_certificates: BTreeMap::new(),
         hostname: "berth".into(),
         settings: settings(&dir.join("daemon.json"))?,
+        host_routes: vec![],
     })
 }
 

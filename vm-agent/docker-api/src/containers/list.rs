@@ -147,6 +147,7 @@ impl Summary {
             || HealthOut { status: "none".to_owned(), failing_streak: 0 },
             |health| HealthOut { status: health.status.to_string(), failing_streak: health.failing_streak },
         );
+        let networks = network::endpoints(container.network.networks, network::short_id(&container.id), version);
         Self {
             id: container.id,
             names: [format!("/{}", container.name)],
@@ -159,7 +160,7 @@ impl Summary {
             state: container.state.as_str(),
             status: container.status,
             host_config: HostConfig { network_mode: network::mode(&container.network_mode).into_owned() },
-            network_settings: Networks { networks: network::endpoints(container.network.networks) },
+            network_settings: Networks { networks },
             mounts: container.mounts.into_iter().map(MountPointOut::from).collect(),
             health: version.at_least(52).then_some(health),
             // Docker leaves 0 out here.

@@ -10,10 +10,10 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 #[serde(rename_all = "PascalCase")]
 pub(super) struct EndpointOut {
     #[serde(rename = "IPAMConfig")]
-    ipam_config: Option<()>,
-    links: Option<()>,
-    aliases: Option<()>,
-    driver_opts: Option<()>,
+    ipam_config: Option<IpamOut>,
+    links: Option<Vec<String>>,
+    aliases: Option<Vec<String>>,
+    driver_opts: Option<BTreeMap<String, String>>,
     gw_priority: i64,
     #[serde(rename = "NetworkID")]
     network_id: String,
@@ -32,7 +32,16 @@ pub(super) struct EndpointOut {
     #[serde(rename = "GlobalIPv6PrefixLen")]
     global_ipv6_prefix_len: u8,
     #[serde(rename = "DNSNames")]
-    dns_names: Option<()>,
+    dns_names: Option<Vec<String>>,
+}
+
+/// The addresses that were asked for.
+#[derive(Clone, Serialize)]
+struct IpamOut {
+    #[serde(rename = "IPv4Address", skip_serializing_if = "Option::is_none")]
+    v4: Option<String>,
+    #[serde(rename = "IPv6Address", skip_serializing_if = "Option::is_none")]
+    v6: Option<String>,
 }
 
 /// `NetworkSettings` of inspect.
@@ -95,18 +104,36 @@ pub(super) fn mode(mode: &NetworkMode) -> Cow<'_, str> {
         NetworkMode::None => "none".into(),
         NetworkMode::Host => "host".into(),
         NetworkMode::Container(id) => format!("container:{id}").into(),
-        NetworkMode::Other(name) => name.into(),
+        NetworkMode::Named(name) => name.into(),
     }
 }
 
+/// The first twelve digits of an id.
+pub(super) fn short_id(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
+}
+
 /// The networks of a container by name.
-pub(super) fn endpoints(networks: BTreeMap<String, Endpoint>) -> BTreeMap<String, EndpointOut> {
-    networks.into_iter().map(|(name, endpoint)| (name, endpoint.into())).collect()
+pub(super) fn endpoints(
+    networks: BTreeMap<String, Endpoint>,
+    short_id: &str,
+    version: ApiVersion,
+) -> BTreeMap<String, EndpointOut> {
+    let shown = |(name, endpoint): (String, Endpoint)| {
+        let named = !endpoint.dns_names.is_empty();
+        let mut out = EndpointOut::from(endpoint);
+        // Up to API 1.44 the short id was among the aliases.
+        if named && !version.at_least(45) {
+            out.aliases.get_or_insert_default().push(short_id.to_owned());
+        }
+        (name, out)
+    };
+    networks.into_iter().map(shown).collect()
 }
 
 impl SettingsOut {
-    pub(super) fn new(settings: NetworkSettings, version: ApiVersion) -> Self {
-        let networks = endpoints(settings.networks);
+    pub(super) fn new(settings: NetworkSettings, short_id: &str, version: ApiVersion) -> Self {
+        let networks = endpoints(settings.networks, short_id, version);
         let binding = |address: std::net::SocketAddr| BindingOut {
             host_ip: address.ip().to_string(),
             host_port: address.port().to_string(),
@@ -126,22 +153,26 @@ impl SettingsOut {
 impl From<Endpoint> for EndpointOut {
     fn from(endpoint: Endpoint) -> Self {
         let text = |ip: Option<IpAddr>| ip.map(|ip| ip.to_string()).unwrap_or_default();
+        let some = |list: Vec<String>| (!list.is_empty()).then_some(list);
+        let asked = endpoint.asked;
+        let (v4, v6) = (asked.v4.map(|ip| ip.to_string()), asked.v6.map(|ip| ip.to_string()));
+        let mac = if endpoint.mac.is_empty() { asked.mac } else { endpoint.mac };
         Self {
-            ipam_config: None,
-            links: None,
-            aliases: None,
-            driver_opts: None,
-            gw_priority: 0,
+            ipam_config: (v4.is_some() || v6.is_some()).then_some(IpamOut { v4, v6 }),
+            links: some(asked.links),
+            aliases: some(asked.aliases),
+            driver_opts: (!asked.options.is_empty()).then_some(asked.options),
+            gw_priority: asked.gateway_priority,
             network_id: endpoint.network_id,
             endpoint_id: endpoint.endpoint_id,
             gateway: text(endpoint.gateway),
             ip_address: text(endpoint.address),
-            mac_address: endpoint.mac,
+            mac_address: mac,
             ip_prefix_len: endpoint.prefix,
             ipv6_gateway: text(endpoint.gateway6),
             global_ipv6_address: text(endpoint.address6),
             global_ipv6_prefix_len: endpoint.prefix6,
-            dns_names: None,
+            dns_names: some(endpoint.dns_names),
         }
     }
 }

@@ -149,6 +149,8 @@ pub struct HostConfig {
     pub devices: Vec<DeviceMapping>,
     /// Rules for devices in docker's form, `c 1:3 rwm`.
     pub device_cgroup_rules: Vec<String>,
+    /// Other containers that this one calls by a name of its own on the default network: `name-or-id[:alias]`.
+    pub links: Vec<String>,
     /// Containers whose volumes this one gets too: `name-or-id[:ro|rw]`.
     pub volumes_from: Vec<String>,
     /// Data, for whoever inspects the container; no runtime sees it, so that none can take it for configuration.
@@ -260,8 +262,8 @@ pub enum NetworkMode {
     Host,
     /// Another container's network namespace, by the container's id.
     Container(String),
-    /// Anything else; refused for now.
-    Other(String),
+    /// One that a user made, as the user named it.
+    Named(String),
 }
 
 /// A limit of the process, as setrlimit's.

@@ -5,7 +5,7 @@ use crate::{ContainerPort, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -111,9 +111,12 @@ pub struct NetworkSettings {
     pub networks: BTreeMap<String, Endpoint>,
 }
 
-/// A container's place on one network. The addresses are `None` while it does not run.
+/// A container's place on one network. What is not asked for is empty while it does not run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Endpoint {
+    /// What was asked for.
+    #[serde(default)]
+    pub asked: EndpointSettings,
     /// The network's id.
     pub network_id: String,
     /// This place's id; empty while the container does not run.
@@ -132,4 +135,30 @@ pub struct Endpoint {
     pub gateway6: Option<IpAddr>,
     /// `02:42:ac:11:00:02`; empty while the container does not run.
     pub mac: String,
+    /// Its interface in the container; empty while that does not run.
+    #[serde(default)]
+    pub interface: String,
+    /// What others on the network may call it; not kept, since it follows from the rest.
+    #[serde(skip)]
+    pub dns_names: Vec<String>,
+}
+
+/// What is asked of a place on a network.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EndpointSettings {
+    /// This IPv4 address.
+    pub v4: Option<Ipv4Addr>,
+    /// This IPv6 address.
+    pub v6: Option<Ipv6Addr>,
+    /// This Ethernet address, `02:42:ac:11:00:02`; empty follows from the address.
+    pub mac: String,
+    /// What others on the network may call it besides its own name.
+    pub aliases: Vec<String>,
+    /// What it calls others: `name-or-id[:alias]`.
+    pub links: Vec<String>,
+    /// Docker's options of the driver.
+    pub options: BTreeMap<String, String>,
+    /// The way out is through the network with the highest.
+    pub gateway_priority: i64,
 }

@@ -19,7 +19,7 @@ pub use config::{
     ContainerConfig, DeviceMapping, Healthcheck, HostConfig, LogConfig, Mount, MountKind, NetworkMode, PortBinding,
     ReadOnlyReach, RestartPolicy, Ulimit,
 };
-pub use details::{ContainerDetails, Endpoint, MountPoint, NetworkSettings, StateDetails};
+pub use details::{ContainerDetails, Endpoint, EndpointSettings, MountPoint, NetworkSettings, StateDetails};
 pub(crate) use effective::{fill as fill_from_image, ports as image_ports};
 pub(crate) use health::Schedule;
 pub use health::{Health, HealthStatus, Probe};

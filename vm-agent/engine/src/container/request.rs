@@ -1,7 +1,8 @@
 //! What is asked of a container.
 
-use super::{ContainerConfig, HostConfig};
+use super::{ContainerConfig, EndpointSettings, HostConfig};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Make a container.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +15,9 @@ pub struct CreateContainer {
     pub config: ContainerConfig,
     /// The half of this machine.
     pub host: HostConfig,
+    /// The networks it is to be on, as the user named them; the one of the network mode needs no mention.
+    #[serde(default)]
+    pub networks: BTreeMap<String, EndpointSettings>,
 }
 
 /// A container was made.

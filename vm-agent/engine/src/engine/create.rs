@@ -4,7 +4,7 @@ use super::{Engine, io_error, random_hex, system::cpus, to_the_end};
 use crate::{
     Error, Protocol, Result,
     container::{
-        ContainerConfig, CreateContainer, Created, Definition, HostConfig, Life, Live, MountKind, MountPoint,
+        ContainerConfig, CreateContainer, Created, Definition, Endpoint, HostConfig, Life, Live, MountKind, MountPoint,
         MountSpec, NetworkMode, NetworkSettings, ReadOnlyReach, RestartPolicy, Wish, WishKind, check_machine_bind,
         fill_from_image, name, plan_mounts,
     },
@@ -13,7 +13,7 @@ use crate::{
     signal, spec, users,
 };
 use berth_image::{Image, Platform, Reference};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Names are made up so often before giving up.
 const NAME_ATTEMPTS: u32 = 20;
@@ -29,7 +29,8 @@ impl Engine {
     }
 
     async fn create(&self, request: CreateContainer) -> Result<Created> {
-        let CreateContainer { name, platform, config, mut host } = request;
+        let networks = self.networks_asked(&request)?;
+        let CreateContainer { name, platform, config, mut host, .. } = request;
         let name = name.filter(|name| !name.is_empty());
         if let Some(name) = &name {
             name::check(name)?;
@@ -75,7 +76,7 @@ impl Engine {
             id: id.clone(),
         };
         let mut made_volumes = Vec::new();
-        match self.make(definition, &name, &image, wishes, &mut made_volumes).await {
+        match self.make(definition, networks, &name, &image, wishes, &mut made_volumes).await {
             Ok(container) => {
                 if let Ok(live) = container.now() {
                     self.tell(&container, &live, "create", &[]);
@@ -93,6 +94,7 @@ impl Engine {
     async fn make(
         &self,
         mut definition: Definition,
+        networks: BTreeMap<String, Endpoint>,
         name: &str,
         image: &Image,
         wishes: Vec<Wish>,
@@ -135,7 +137,7 @@ impl Engine {
         let live = Live {
             name: name.to_owned(),
             life: Life::new(),
-            network: NetworkSettings::default(),
+            network: NetworkSettings { networks, ..NetworkSettings::default() },
             publications: vec![],
             filled: false,
             users: None,
@@ -223,7 +225,6 @@ fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) -> Result<Vec
     spec::check(config, host, cpus)?;
     let mut warnings = Vec::new();
     match &host.network_mode {
-        NetworkMode::Other(name) => return Err(Error::NoSuchNetwork(name.clone())),
         NetworkMode::Host | NetworkMode::None if !host.port_bindings.is_empty() => {
             warnings.push("Published ports are discarded when using host network mode".to_owned());
         }

@@ -1,9 +1,9 @@
 //! Everything about one container.
 
-use super::Engine;
+use super::{Engine, connect::link_parts};
 use crate::{
     Result,
-    container::{ContainerDetails, ContainerSize},
+    container::{ContainerDetails, ContainerSize, HostConfig, NetworkMode},
     log,
 };
 use std::{collections::BTreeMap, path::Path};
@@ -62,10 +62,16 @@ impl Engine {
             hostname_path: etc.hostname,
             resolv_conf_path: etc.resolv_conf,
             config: definition.config.clone(),
-            host: definition.host.clone(),
+            host: HostConfig { links: links_shown(&live.name, &definition.host), ..definition.host.clone() },
             mounts: definition.mounts.iter().map(|mount| mount.point.clone()).collect(),
             network: self.network_shown(&live, definition),
             execs: self.inner.execs.of(&definition.id),
         })
     }
+}
+
+/// As docker shows them, `/other:/own/alias`; on a network of the user's they are the endpoint's.
+fn links_shown(own: &str, host: &HostConfig) -> Vec<String> {
+    let links = host.links.iter().filter(|_| !matches!(host.network_mode, NetworkMode::Named(_)));
+    links.filter_map(|link| link_parts(link).ok()).map(|(name, alias)| format!("/{name}:/{own}/{alias}")).collect()
 }

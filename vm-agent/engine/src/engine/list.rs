@@ -1,10 +1,13 @@
 //! The list of containers.
 
-use super::Engine;
+use super::{
+    Engine,
+    neighbours::{dns_names, is_named},
+};
 use crate::{
     Result,
     container::{
-        ContainerFilters, ContainerSize, ContainerState, ContainerSummary, Definition, Endpoint, ListOptions, Live,
+        ContainerFilters, ContainerSize, ContainerState, ContainerSummary, Definition, ListOptions, Live,
         NetworkSettings, PublishedPort, status_text,
     },
     filter,
@@ -79,12 +82,13 @@ impl Engine {
             .collect())
     }
 
-    /// The networks of a container: as they are, or, before its first start, those it will be on.
+    /// The networks of a container, with its names there.
     pub(super) fn network_shown(&self, live: &Live, definition: &Definition) -> NetworkSettings {
         let mut settings = live.network.clone();
-        if let Some(network) = self.network_of(&definition.host.network_mode).filter(|_| settings.networks.is_empty()) {
-            let endpoint = Endpoint { network_id: self.network_id(network.name), ..Endpoint::default() };
-            settings.networks.insert(network.name.to_owned(), endpoint);
+        for (network, endpoint) in &mut settings.networks {
+            if is_named(network) {
+                endpoint.dns_names = dns_names(definition, &live.name, endpoint);
+            }
         }
         settings
     }

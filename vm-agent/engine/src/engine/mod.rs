@@ -2,8 +2,10 @@
 
 mod attach;
 mod attach_network;
+mod avoid;
 mod check;
 mod commit;
+mod connect;
 mod create;
 mod disk_usage;
 mod end;
@@ -16,6 +18,7 @@ mod images;
 mod inspect;
 mod list;
 mod list_images;
+mod neighbours;
 mod networks;
 mod observe;
 mod oom;
@@ -24,6 +27,7 @@ mod prune;
 mod prune_images;
 mod publish_ports;
 mod recover;
+mod recover_networks;
 mod remove;
 mod share;
 mod start;
@@ -49,14 +53,16 @@ use crate::{
     event::Broker,
     exec::Registry as Execs,
     log::LogWatch,
+    network::Registry,
     paths::Paths,
     roster::{Container, Roster},
     seam::{Seams, SystemClock},
     store::{Store, VolumeRow},
 };
 use berth_image::{ImageStore, NetworkConfig, StoreConfig};
-use berth_network::{BridgeConfig, BridgeNetwork};
-use berth_protocol::boot::Uplink;
+use berth_network::{IpNet, Networks, NetworksConfig, SubnetPool, SubnetPools};
+use berth_protocol::{boot::Uplink, settings::EngineSettings};
+use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
     future::Future,
@@ -94,6 +100,14 @@ struct Inner {
     execs: Execs,
     /// All volumes; held while one is made, removed, or given to a container.
     volumes: tokio::sync::Mutex<BTreeMap<String, VolumeRow>>,
+    /// All networks.
+    networks: Registry,
+    /// Held while a network is made, moved or removed.
+    networks_change: tokio::sync::Mutex<()>,
+    /// Where the subnets of new networks come from.
+    pools: SubnetPools,
+    /// Subnets that the host has routes to.
+    routed: std::sync::Mutex<Vec<IpNet>>,
     /// Held while volumes are filled: two containers on a new volume fill it once.
     filling: tokio::sync::Mutex<()>,
     /// Held while a container is given ids: no two get the same.
@@ -127,7 +141,7 @@ impl Engine {
         };
         make_dirs(&paths).await?;
         let images = Arc::new(ImageStore::open(store).await?);
-        let network = BridgeNetwork::open(BridgeConfig::docker_like(paths.namespaces()))
+        let network = Networks::open(NetworksConfig::guest(paths.namespaces()))
             .map_err(|e| Error::Internal(format!("could not open the network: {e}")))?;
         let port_link = PortLink::default();
         let seams = Seams {
@@ -135,6 +149,7 @@ impl Engine {
             images: images.clone(),
             snapshots: images,
             network: Arc::new(network),
+            resident: Arc::new(()),
             ports: Arc::new(port_link.clone()),
             clock: Arc::new(SystemClock),
         };
@@ -154,6 +169,7 @@ impl Engine {
         let started = Timestamp::parse_rfc3339(&started).unwrap_or_else(|| seams.clock.now());
         let volumes = store.volumes().await?.into_iter().map(|row| (row.name.clone(), row)).collect();
         let logs = LogWatch::open().map_err(|e| Error::Internal(format!("could not open inotify: {e}")))?;
+        let pools = subnet_pools(&config.settings, &id)?;
         let defaults = Defaults::new(config.settings.clone(), system::cpus());
         let inner = Inner {
             id,
@@ -167,6 +183,10 @@ impl Engine {
             logs,
             execs: Execs::default(),
             volumes: tokio::sync::Mutex::new(volumes),
+            networks: Registry::default(),
+            networks_change: tokio::sync::Mutex::default(),
+            pools,
+            routed: std::sync::Mutex::new(config.host_routes.clone()),
             filling: tokio::sync::Mutex::default(),
             ranges: tokio::sync::Mutex::default(),
             pruning: tokio::sync::Mutex::default(),
@@ -259,6 +279,16 @@ async fn make_dirs(paths: &Paths) -> Result<()> {
 
 fn io_error<'a>(doing: &'a str, path: &'a Path) -> impl FnOnce(std::io::Error) -> Error + 'a {
     move |e| Error::Internal(format!("could not {doing} {}: {e}", path.display()))
+}
+
+/// The pools that the user set, with docker's for the rest; the IPv6 one is this engine's own.
+fn subnet_pools(settings: &EngineSettings, engine: &str) -> Result<SubnetPools> {
+    let own = settings.default_address_pools.iter().map(|pool| SubnetPool::new(pool.base, pool.size));
+    let own = own
+        .collect::<Result<_, _>>()
+        .map_err(|e| Error::InvalidParameter(format!("default-address-pools in daemon.json make no sense: {e}")))?;
+    let seed = Sha256::digest(format!("addresses of {engine}"));
+    Ok(SubnetPools::new(own, [seed[0], seed[1], seed[2], seed[3], seed[4]]))
 }
 
 fn random_hex<const N: usize>() -> Result<String> {

@@ -4,6 +4,7 @@ use super::Engine;
 use crate::{
     ContainerPort, Error, Protocol, Result,
     container::{Definition, NetworkSettings},
+    network::host_binding,
     port_link::fix_ports,
 };
 use berth_protocol::publish::{Publication, Transport};
@@ -20,12 +21,13 @@ impl Engine {
         name: &str,
         settings: &mut NetworkSettings,
     ) -> Result<Vec<Publication>> {
-        let Some(endpoint) = settings.networks.values().find(|endpoint| endpoint.address.is_some()) else {
-            return Ok(vec![]);
-        };
-        let Some(address) = endpoint.address else { return Ok(vec![]) };
+        let Some((network, endpoint, address)) = self.published_at(&settings.networks) else { return Ok(vec![]) };
         let endpoint_id = endpoint.endpoint_id.clone();
-        let wishes = wishes(definition, name, address);
+        let row = self.network_of(network, endpoint)?;
+        let mut wishes = wishes(definition, name, address);
+        if let Some(default) = host_binding(&row.options)? {
+            wishes.iter_mut().for_each(|(_, publication)| publication.host_ip = publication.host_ip.or(Some(default)));
+        }
         if wishes.is_empty() {
             return Ok(vec![]);
         }

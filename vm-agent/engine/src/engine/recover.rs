@@ -1,12 +1,6 @@
 //! The engine's start: what runs is taken up, what ended unseen is told, what no container owns goes.
 
-use super::{
-    Engine,
-    attach_network::{bridge_address, take_place_away},
-    health, io_error,
-    start::Reason,
-    take,
-};
+use super::{Engine, attach_network::take_place_away, health, io_error, start::Reason, take};
 use crate::{
     Error, Result,
     container::{ContainerState, Live, Turn},
@@ -23,6 +17,7 @@ use std::{
 
 impl Engine {
     pub(super) async fn recover(&self) -> Result<()> {
+        self.open_networks().await?;
         let mut containers = Vec::new();
         for (definition, live) in self.inner.store.containers().await? {
             self.inner.roster.reserve(&live.name, &definition.id)?;
@@ -85,11 +80,7 @@ impl Engine {
     }
 
     async fn adopt(&self, container: &Container, live: &Live, pid: i32, frozen: bool) -> Result<()> {
-        if let Some(address) = bridge_address(&live.network)
-            && let Err(e) = self.inner.seams.network.claim(address)
-        {
-            tracing::error!("{} keeps an address that is not free: {e}", container.definition.short_id());
-        }
+        self.take_up_places(container, live);
         self.inner.seams.ports.adopt(live.publications.clone());
         container.waiting.lock().await.up = true;
         if live.life.details.pid == pid && (live.life.status() == ContainerState::Paused) == frozen {
@@ -143,9 +134,7 @@ impl Engine {
     async fn sweep(&self, containers: &[Arc<Container>], running: &BTreeSet<String>) -> Result<()> {
         let inner = &self.inner;
         let known: BTreeSet<&str> = containers.iter().map(|container| container.id()).collect();
-        if let Err(e) = inner.seams.network.sweep(running).await {
-            tracing::warn!("leftovers stay on the network: {e}");
-        }
+        self.sweep_networks(containers, running).await;
         for id in names_in(&inner.paths.bundles()).await?.into_iter().filter(|id| !running.contains(id)) {
             if !known.contains(id.as_str())
                 && let Err(e) = inner.seams.runtime.delete(&id).await

@@ -3,6 +3,7 @@
 use super::{
     Engine,
     attach_network::{Placed, take_place_away},
+    connect::all_addresses,
     health, io_error, take, to_the_end,
 };
 use crate::{
@@ -143,7 +144,7 @@ impl Engine {
 
         let users = self.choose_users(container).await?;
         let origin = self.pin_users(definition, users.as_ref()).await?;
-        let Placed { namespace, mut settings } = self.place(definition, origin).await?;
+        let Placed { namespace, mut settings } = self.place(definition, live, origin).await?;
         // Kept before the process exists: an engine that takes it up after a crash has to know its address.
         let placed = settings.clone();
         self.change(container, |live| {
@@ -157,13 +158,14 @@ impl Engine {
         let rootfs = inner.paths.rootfs(&definition.id);
         let snapshot = inner.seams.snapshots.get(&definition.id, &dir).await.map_err(Error::from)?;
         inner.seams.snapshots.mount(&snapshot, &rootfs, Ids::Same).await.map_err(Error::from)?;
-        let address = settings.networks.values().find_map(|endpoint| endpoint.address);
+        let addresses = all_addresses(&settings);
+        let links = self.links(&live.name, &definition.host)?;
         let hostname = spec::hostname(definition, &inner.config.hostname).to_owned();
         let joined = self.join(definition, users.as_ref()).await?;
         let uplink = self.uplink();
         let furnishing = Furnishing {
             definition: inner.defaults.hold_for(definition.tuned(live)),
-            texts: EtcTexts::of(definition, &hostname, address, &uplink.dns, uplink.host)?,
+            texts: EtcTexts::of(definition, &hostname, &addresses, &links, &uplink.dns, uplink.host)?,
             hostname,
             etc: self.etc_files(definition),
             rootfs,

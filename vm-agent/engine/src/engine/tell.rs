@@ -25,11 +25,13 @@ impl Engine {
         self.tell_of(kind, "prune", "", BTreeMap::from([("reclaimed".to_owned(), reclaimed.to_string())]));
     }
 
-    /// A container came to its network or left it.
+    /// A container came to its networks or left them.
     pub(super) fn tell_network(&self, container: &Container, action: &str) {
-        let Some(network) = self.network_of(&container.definition.host.network_mode) else { return };
-        let attributes = [("container", container.id()), ("name", network.name), ("type", network.driver)];
-        let attributes = attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        self.tell_of(EventKind::Network, action, &self.network_id(network.name), attributes);
+        let Ok(live) = container.now() else { return };
+        for endpoint in live.network.networks.values() {
+            if let Some(row) = self.inner.networks.by_id(&endpoint.network_id) {
+                self.tell_of_network(&row, action, &[("container", container.id())]);
+            }
+        }
     }
 }

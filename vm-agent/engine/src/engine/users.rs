@@ -94,8 +94,8 @@ impl Engine {
         let own = users.filter(|users| users.namespace == self.inner.paths.users(id));
         let Some(Users { namespace, first }) = own else { return Ok(Origin::New) };
         let internal = |e: &dyn std::fmt::Display| Error::Internal(format!("could not make a user namespace: {e}"));
-        // What an earlier attempt left has no address.
-        seams.network.detach(id, None).await.map_err(|e| internal(&e))?;
+        // What an earlier attempt left has no endpoint.
+        seams.network.close(id, &[]).await.map_err(|e| internal(&e))?;
         let network = seams.network.namespace(id);
         seams.runtime.pin_users(*first, namespace, &network).await.map_err(|e| internal(&e))?;
         Ok(Origin::There)

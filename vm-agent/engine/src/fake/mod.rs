@@ -68,6 +68,7 @@ impl Fakes {
             images: self.images.clone(),
             snapshots: self.snapshots.clone(),
             network: self.network.clone(),
+            resident: Arc::new(()),
             ports: self.ports.clone(),
             clock: self.clock.clone(),
         };
@@ -100,6 +101,7 @@ pub fn config_in(dir: &Path) -> EngineConfig {
         registry_certificates: BTreeMap::new(),
         hostname: "berth".into(),
         settings: EngineSettings::default(),
+        host_routes: vec![],
     }
 }
 

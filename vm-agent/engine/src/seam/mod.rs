@@ -11,7 +11,7 @@ mod snapshots;
 pub use clock::{Clock, SystemClock};
 pub use images::{Images, InUse};
 pub(crate) use network::setup_failed;
-pub use network::{AttachedNetwork, BridgeInfo, NetworkBackend};
+pub use network::{NetworkBackend, SandboxResident};
 pub use ports::{PortPublisher, PublishError};
 pub use runtime::{
     AttachRequest, Attached, ExitRecord, Liveness, ProcessInput, ProcessOutput, Runtime, RuntimeError, StartError,
@@ -31,6 +31,8 @@ pub struct Seams {
     pub snapshots: Arc<dyn Snapshotter>,
     /// Puts a container on the network.
     pub network: Arc<dyn NetworkBackend>,
+    /// Has something of its own in containers' network namespaces.
+    pub resident: Arc<dyn SandboxResident>,
     /// Publishes ports on the host.
     pub ports: Arc<dyn PortPublisher>,
     /// Tells the time.

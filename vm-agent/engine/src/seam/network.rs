@@ -1,107 +1,138 @@
-//! The network a container is put on.
+//! The networks that containers are put on.
 
 use async_trait::async_trait;
-use berth_network::{BridgeNetwork, Endpoint, Error, Origin};
-use std::{collections::BTreeSet, net::Ipv4Addr, path::PathBuf};
+use berth_network::{DefaultRoutes, Error, InterfacePlan, NetworkPlan, Networks, Origin};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-/// A container's place on the network.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AttachedNetwork {
-    /// The file that names its namespace.
-    pub namespace: PathBuf,
-    /// Its address and so on.
-    pub endpoint: Endpoint,
-}
-
-/// What the default bridge is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BridgeInfo {
-    /// Interface name.
-    pub interface: String,
-    /// The subnet's own address.
-    pub subnet: Ipv4Addr,
-    /// Bits of the prefix.
-    pub prefix: u8,
-    /// The bridge's own address.
-    pub gateway: Ipv4Addr,
-}
-
-/// Puts containers on the default bridge. The real one is [`BridgeNetwork`].
+/// Makes networks and puts containers on them. The real one is [`Networks`].
 #[async_trait]
 pub trait NetworkBackend: Send + Sync {
-    /// What the default bridge is.
-    fn bridge(&self) -> BridgeInfo;
-
     /// The file that names a container's namespace.
     fn namespace(&self, container: &str) -> PathBuf;
 
-    /// Puts the container's namespace on the bridge. On failure nothing is left.
+    /// Prepares a container's namespace with loopback only. On failure nothing is left.
     ///
     /// # Errors
     /// The backend's.
-    async fn attach(&self, container: &str, origin: Origin) -> Result<AttachedNetwork, Error>;
+    async fn open(&self, container: &str, origin: Origin) -> Result<PathBuf, Error>;
 
-    /// Leaves the container's namespace with loopback only.
+    /// Takes a container's namespace away with these endpoints; what is gone is no error.
     ///
     /// # Errors
     /// The backend's.
-    async fn isolate(&self, container: &str, origin: Origin) -> Result<PathBuf, Error>;
+    async fn close(&self, container: &str, endpoints: &[String]) -> Result<(), Error>;
 
-    /// Takes a container off; what is gone is no error.
+    /// Makes a network be there as planned.
+    ///
+    /// # Errors
+    /// The backend's; nothing is left then.
+    async fn make(&self, network: &NetworkPlan) -> Result<(), Error>;
+
+    /// Removes a network on which no container is; one that is gone is no error.
     ///
     /// # Errors
     /// The backend's.
-    async fn detach(&self, container: &str, address: Option<Ipv4Addr>) -> Result<(), Error>;
+    async fn unmake(&self, network: &NetworkPlan) -> Result<(), Error>;
 
-    /// Takes an address that a container has since before the engine started.
+    /// Puts a container, whose namespace is open, on a network, which is made when it is not there.
     ///
     /// # Errors
-    /// When another has it.
-    fn claim(&self, address: Ipv4Addr) -> Result<(), Error>;
+    /// The backend's; nothing is left of the interface then.
+    async fn join(&self, container: &str, network: &NetworkPlan, interface: &InterfacePlan) -> Result<(), Error>;
 
-    /// Removes what belongs to none of these containers.
+    /// Takes a container off a network; what is gone is no error.
+    ///
+    /// # Errors
+    /// The backend's.
+    async fn leave(&self, container: &str, interface: &InterfacePlan) -> Result<(), Error>;
+
+    /// Gives a container its default routes.
+    ///
+    /// # Errors
+    /// The backend's.
+    async fn route(&self, container: &str, routes: &DefaultRoutes) -> Result<(), Error>;
+
+    /// Removes what belongs to none of these containers, endpoints and networks.
     ///
     /// # Errors
     /// The first one; the rest is tried.
-    async fn sweep(&self, keep: &BTreeSet<String>) -> Result<(), Error>;
+    async fn sweep(
+        &self,
+        containers: &BTreeSet<String>,
+        endpoints: &BTreeSet<String>,
+        networks: &[NetworkPlan],
+    ) -> Result<(), Error>;
 }
 
 #[async_trait]
-impl NetworkBackend for BridgeNetwork {
-    fn bridge(&self) -> BridgeInfo {
-        let config = self.config();
-        BridgeInfo {
-            interface: config.name.clone(),
-            subnet: self.subnet().address(),
-            prefix: config.prefix,
-            gateway: config.gateway,
-        }
-    }
-
+impl NetworkBackend for Networks {
     fn namespace(&self, container: &str) -> PathBuf {
         Self::namespace(self, container)
     }
 
-    async fn attach(&self, container: &str, origin: Origin) -> Result<AttachedNetwork, Error> {
-        let (namespace, endpoint) = Self::attach(self, container, origin).await?;
-        Ok(AttachedNetwork { namespace, endpoint })
+    async fn open(&self, container: &str, origin: Origin) -> Result<PathBuf, Error> {
+        self.open_namespace(container, origin).await
     }
 
-    async fn isolate(&self, container: &str, origin: Origin) -> Result<PathBuf, Error> {
-        Self::isolate(self, container, origin).await
+    async fn close(&self, container: &str, endpoints: &[String]) -> Result<(), Error> {
+        self.close_namespace(container, endpoints).await
     }
 
-    async fn detach(&self, container: &str, address: Option<Ipv4Addr>) -> Result<(), Error> {
-        Self::detach(self, container, address).await
+    async fn make(&self, network: &NetworkPlan) -> Result<(), Error> {
+        Self::make(self, network).await
     }
 
-    fn claim(&self, address: Ipv4Addr) -> Result<(), Error> {
-        Self::claim(self, address)
+    async fn unmake(&self, network: &NetworkPlan) -> Result<(), Error> {
+        Self::unmake(self, network).await
     }
 
-    async fn sweep(&self, keep: &BTreeSet<String>) -> Result<(), Error> {
-        Self::sweep(self, keep).await
+    async fn join(&self, container: &str, network: &NetworkPlan, interface: &InterfacePlan) -> Result<(), Error> {
+        Self::join(self, container, network, interface).await
     }
+
+    async fn leave(&self, container: &str, interface: &InterfacePlan) -> Result<(), Error> {
+        Self::leave(self, container, interface).await
+    }
+
+    async fn route(&self, container: &str, routes: &DefaultRoutes) -> Result<(), Error> {
+        Self::route(self, container, routes).await
+    }
+
+    async fn sweep(
+        &self,
+        containers: &BTreeSet<String>,
+        endpoints: &BTreeSet<String>,
+        networks: &[NetworkPlan],
+    ) -> Result<(), Error> {
+        Self::sweep(self, containers, endpoints, networks).await
+    }
+}
+
+/// Who has something of its own in the network namespaces of running containers.
+#[async_trait]
+pub trait SandboxResident: Send + Sync {
+    /// A container's namespace is there, with its networks joined: before its process starts, and for each running
+    /// container again when an engine starts.
+    ///
+    /// # Errors
+    /// A sentence; the container is not started then.
+    async fn move_in(&self, container: &str, namespace: &Path) -> Result<(), String>;
+
+    /// The namespace goes: what is open in it is to be closed when this returns.
+    async fn move_out(&self, container: &str);
+}
+
+/// Nobody lives there.
+#[async_trait]
+impl SandboxResident for () {
+    async fn move_in(&self, _: &str, _: &Path) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn move_out(&self, _: &str) {}
 }
 
 /// Docker's words around a network that could not be set up.

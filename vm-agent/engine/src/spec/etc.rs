@@ -53,12 +53,13 @@ impl EtcFiles {
 }
 
 impl EtcTexts {
-    /// For a container with this host name and address, on a machine with these resolvers; `host` is the address of
-    /// the user's own machine.
+    /// For a container with this host name and these addresses, which calls others by the names of `links`, on a machine
+    /// with these resolvers; `host` is the address of the user's own machine.
     pub(crate) fn of(
         definition: &Definition,
         hostname: &str,
-        address: Option<IpAddr>,
+        addresses: &[IpAddr],
+        links: &[(IpAddr, String)],
         dns: &[IpAddr],
         host: IpAddr,
     ) -> Result<Self> {
@@ -69,7 +70,10 @@ impl EtcTexts {
             let address = address.unwrap_or(host);
             writeln!(hosts, "{address}\t{name}").map_err(|_| out_of_memory())?;
         }
-        if let Some(address) = address {
+        for (address, names) in links {
+            writeln!(hosts, "{address}\t{names}").map_err(|_| out_of_memory())?;
+        }
+        for address in addresses {
             let names = if config.domainname.is_empty() {
                 hostname.to_owned()
             } else {

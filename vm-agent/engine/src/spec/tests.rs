@@ -168,7 +168,7 @@ fn the_files_in_etc() {
     definition.host.extra_hosts = vec!["db:10.1.2.3".into(), "me:host-gateway".into(), "six=[fd00::1]".into()];
     definition.host.dns_search = vec!["corp".into()];
     let texts =
-        EtcTexts::of(&definition, "box", Some([172, 17, 0, 2].into()), &[[10, 0, 2, 3].into()], [10, 0, 2, 2].into())
+        EtcTexts::of(&definition, "box", &[[172, 17, 0, 2].into()], &[], &[[10, 0, 2, 3].into()], [10, 0, 2, 2].into())
             .unwrap();
     let tail: Vec<&str> = texts.hosts.lines().skip(6).collect();
     assert_eq!(tail, ["10.1.2.3\tdb", "10.0.2.2\tme", "fd00::1\tsix", "172.17.0.2\tbox.example.org box"]);

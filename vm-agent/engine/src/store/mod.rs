@@ -1,6 +1,7 @@
-//! Durable state in SQLite: one row per container, one per volume. A change is durable when its method returns.
+//! Durable state in SQLite: one row per container, one per volume, one per network. A change is durable when its method returns.
 
 mod containers;
+mod networks;
 mod schema;
 mod volumes;
 
@@ -101,6 +102,7 @@ fn readable(db: &Connection) -> rusqlite::Result<()> {
     }
     let other = rusqlite::types::FromSqlError::other::<StoreError>;
     containers::all(db).map(drop).map_err(other)?;
+    networks::all(db).map(drop).map_err(other)?;
     Ok(volumes::all(db).map(drop).map_err(other)?)
 }
 

@@ -5,7 +5,8 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Each step brings the format from its index to the next number; a released step is never edited.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE constants (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     CREATE TABLE containers (
         id TEXT PRIMARY KEY,
@@ -19,7 +20,15 @@ const STEPS: &[&str] = &["
         anonymous INTEGER NOT NULL,
         labels TEXT NOT NULL      -- JSON
     ) STRICT;
-"];
+",
+    "
+    CREATE TABLE networks (
+        id TEXT PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        definition TEXT NOT NULL  -- JSON
+    ) STRICT;
+",
+];
 
 /// Whether this is the format that is written now.
 pub(super) fn is_present(format: i64) -> bool {
@@ -55,7 +64,7 @@ mod tests {
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         let error = Store::open(path.clone()).await.err().unwrap().to_string();
-        assert!(error.contains("newer version (format 99, this one knows 1); update Berth"), "{error}");
+        assert!(error.contains("newer version (format 99, this one knows 2); update Berth"), "{error}");
         let connection = Connection::open(&path).unwrap();
         assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 99);
     }

@@ -97,6 +97,7 @@ impl Ground {
             ca_roots_pem: vec![],
             registry_certificates: BTreeMap::new(),
             hostname: "berth".into(),
+            host_routes: vec![],
             settings: self.settings.clone(),
         };
         Engine::open(config).await.unwrap()
@@ -138,7 +139,7 @@ pub(crate) fn shell(
     let mut config = ContainerConfig { image: "busybox".into(), cmd, ..ContainerConfig::default() };
     let mut host = HostConfig::default();
     change(&mut config, &mut host);
-    CreateContainer { name: Some(name.into()), platform: None, config, host }
+    CreateContainer { name: Some(name.into()), config, host, ..CreateContainer::default() }
 }
 
 /// Runs a shell line to its end: its output and exit code.

@@ -66,7 +66,7 @@ pub(in crate::containers) struct HostIn {
     volumes_from: Option<Vec<String>>,
     annotations: Option<BTreeMap<String, String>>,
 
-    pub(super) links: Option<Vec<IgnoredAny>>,
+    links: Option<Vec<String>>,
     pub(super) device_requests: Option<Vec<DeviceRequestIn>>,
     pub(super) storage_opt: Option<BTreeMap<String, IgnoredAny>>,
     pub(super) cgroup: Option<String>,
@@ -176,6 +176,7 @@ pub(super) fn read(mut asked: HostIn, network_mode: NetworkMode) -> Reply<HostCo
         cgroup_parent: asked.cgroup_parent.unwrap_or_default(),
         devices: asked.devices.unwrap_or_default().into_iter().map(DeviceMapping::from).collect(),
         device_cgroup_rules: asked.device_cgroup_rules.unwrap_or_default(),
+        links: asked.links.unwrap_or_default(),
         volumes_from: asked.volumes_from.unwrap_or_default(),
         annotations: annotations(asked.annotations.unwrap_or_default())?,
     })

@@ -40,13 +40,14 @@ pub(super) async fn post(
 fn request(asked: Asked, query: &Query, version: ApiVersion) -> Reply<(CreateContainer, Vec<String>)> {
     let host = asked.host_config.unwrap_or_default();
     let warnings = unsupported::check(&host)?;
-    let network_mode =
-        network::mode(&host, asked.networking_config, asked.network_disabled.unwrap_or(false), &asked.mac_address)?;
+    let network_mode = network::mode(&host, asked.network_disabled.unwrap_or(false));
+    let networks = network::endpoints(asked.networking_config, &network_mode, asked.mac_address)?;
     let request = CreateContainer {
         name: query.get("name").map(str::to_owned),
         platform: query.get("platform").filter(|_| version.at_least(41)).map(str::to_owned),
         host: host::read(host, network_mode)?,
         config: config::read(asked.config)?,
+        networks,
     };
     Ok((request, warnings))
 }

@@ -136,10 +136,6 @@ fn what_makes_no_sense_is_refused_with_one_sentence() {
             "invalid restart policy: unknown policy 'maybe'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'",
         ),
         (
-            host(json!({ "Links": ["db:db"] })),
-            "--link is a legacy option that Berth does not have: put the containers on one network, or one on the other's with --network container:NAME",
-        ),
-        (
             host(json!({ "StorageOpt": { "size": "1G" } })),
             "--storage-opt is supported only for overlay over xfs with 'pquota' mount option",
         ),
@@ -174,20 +170,43 @@ fn what_makes_no_sense_is_refused_with_one_sentence() {
 #[test]
 fn a_network_is_found_in_either_place() {
     let mode = |host: Value, endpoints: Value| {
-        read(json!({ "HostConfig": host, "NetworkingConfig": { "EndpointsConfig": endpoints } }))
-            .map(|(request, _)| request.host.network_mode)
+        let (request, _) =
+            read(json!({ "HostConfig": host, "NetworkingConfig": { "EndpointsConfig": endpoints } })).unwrap();
+        (request.host.network_mode, request.networks.into_keys().collect::<Vec<_>>())
     };
-    let other = || NetworkMode::Other("app_default".to_owned());
-    assert_eq!(mode(json!({ "NetworkMode": "app_default" }), json!({ "app_default": {} })), Ok(other()));
-    assert_eq!(mode(json!({}), json!({ "app_default": null })), Ok(other()));
-    assert_eq!(mode(json!({ "NetworkMode": "none" }), Value::Null), Ok(NetworkMode::None));
-    assert_eq!(mode(json!({ "NetworkMode": "bridge" }), json!({ "bridge": {} })), Ok(NetworkMode::Bridge));
-    assert!(
-        mode(json!({}), json!({ "bridge": { "IPAMConfig": { "IPv4Address": "172.17.0.9" } } }))
-            .unwrap_err()
-            .contains("user specified IP address is supported on user defined networks only")
+    let app = || vec!["app_default".to_owned()];
+    assert_eq!(
+        mode(json!({ "NetworkMode": "app_default" }), json!({ "app_default": {} })),
+        (NetworkMode::Named("app_default".into()), app())
     );
+    assert_eq!(mode(json!({}), json!({ "app_default": null })), (NetworkMode::Default, app()));
+    assert_eq!(mode(json!({ "NetworkMode": "none" }), Value::Null), (NetworkMode::None, vec![]));
     assert_eq!(read(json!({ "NetworkDisabled": true })).unwrap().0.host.network_mode, NetworkMode::None);
+}
+
+#[test]
+fn what_is_asked_of_a_network_reaches_the_engine() {
+    let endpoint = json!({ "IPAMConfig": { "IPv4Address": "10.0.0.9", "IPv6Address": "fd00::9" }, "Aliases": ["db"],
+        "Links": ["web:w"], "DriverOpts": { "a": "b" }, "GwPriority": 7, "MacAddress": "92:d0:c6:0a:29:33" });
+    let asked = |endpoint: &Value| {
+        read(json!({ "HostConfig": { "NetworkMode": "back" }, "NetworkingConfig": { "EndpointsConfig": { "back": endpoint } } }))
+            .map(|(mut request, _)| request.networks.remove("back").unwrap())
+    };
+    let back = asked(&endpoint).unwrap();
+    assert_eq!((back.v4, back.v6), (Some([10, 0, 0, 9].into()), Some("fd00::9".parse().unwrap())));
+    assert_eq!((back.aliases, back.links, back.gateway_priority), (vec!["db".to_owned()], vec!["web:w".to_owned()], 7));
+    assert_eq!((back.mac.as_str(), back.options["a"].as_str()), ("92:d0:c6:0a:29:33", "b"));
+    for (wrong, said) in [
+        (json!({ "IPAMConfig": { "IPv4Address": "here" } }), "invalid endpoint settings:\ninvalid IPv4 address: here"),
+        (json!({ "IPAMConfig": { "IPv6Address": "10.0.0.1" } }), "invalid IPv6 address: 10.0.0.1"),
+        (json!({ "IPAMConfig": { "LinkLocalIPs": ["169.254.0.7"] } }), "LinkLocalIPs is not supported"),
+    ] {
+        assert!(asked(&wrong).unwrap_err().contains(said), "{wrong}");
+    }
+    let (request, _) =
+        read(json!({ "MacAddress": "92:d0:c6:0a:29:33", "HostConfig": { "NetworkMode": "back" } })).unwrap();
+    assert_eq!(request.networks["back"].mac, "92:d0:c6:0a:29:33", "older clients give it to the container");
+    assert!(read(json!({ "MacAddress": "92:d0:c6:0a:29:33", "HostConfig": { "NetworkMode": "host" } })).is_err());
 }
 
 #[test]

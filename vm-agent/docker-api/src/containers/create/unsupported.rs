@@ -21,11 +21,6 @@ pub(super) fn check(host: &HostIn) -> Reply<Vec<String>> {
             return Err(not_supported(option));
         }
     }
-    if filled(&host.links) {
-        return Err(ApiError::bad_request(
-            "--link is a legacy option that Berth does not have: put the containers on one network, or one on the other's with --network container:NAME",
-        ));
-    }
     // Docker's sentence where the disk is ext4.
     if host.storage_opt.as_ref().is_some_and(|options| !options.is_empty()) {
         return Err(ApiError::bad_request(
@@ -57,10 +52,6 @@ pub(super) fn check(host: &HostIn) -> Reply<Vec<String>> {
     .filter(|(_, given)| *given)
     .map(|(warning, _)| warning.to_owned())
     .collect())
-}
-
-fn filled<T>(list: &Option<Vec<T>>) -> bool {
-    list.as_ref().is_some_and(|list| !list.is_empty())
 }
 
 fn other_than(text: &Option<String>, usual: &[&str]) -> bool {

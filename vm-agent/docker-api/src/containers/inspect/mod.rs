@@ -3,7 +3,10 @@
 mod config;
 mod host;
 
-use super::{mount_point::MountPointOut, network::SettingsOut};
+use super::{
+    mount_point::MountPointOut,
+    network::{self, SettingsOut},
+};
 use crate::{error::Reply, query::Query, version::ApiVersion, wire::json};
 use axum::extract::{Path, State};
 use berth_engine::{
@@ -122,6 +125,7 @@ struct GraphDriver {
 impl Details {
     fn new(container: ContainerDetails, version: ApiVersion) -> Self {
         let text = |path: &FilePath| path.display().to_string();
+        let network_settings = SettingsOut::new(container.network, network::short_id(&container.id), version);
         Self {
             id: container.id,
             created: container.created.rfc3339(),
@@ -145,7 +149,7 @@ impl Details {
             mounts: container.mounts.into_iter().map(MountPointOut::from).collect(),
             config: container.config.into(),
             image: container.image_id,
-            network_settings: SettingsOut::new(container.network, version),
+            network_settings,
             size_rw: None,
             size_root_fs: None,
         }

@@ -40,7 +40,6 @@ impl Case {
     /// Another engine on the same ground, as after a crash of the first; what runs goes on.
     async fn engine_restarted(mut self) -> Self {
         self.engine_killed();
-        self.fakes.network.forget_addresses();
         self.fakes.ports.forget();
         self.engine = self.fakes.engine().await.unwrap();
         self
@@ -111,8 +110,8 @@ fn busybox(name: &str, change: impl FnOnce(&mut HostConfig)) -> CreateContainer 
     change(&mut host);
     CreateContainer {
         name: Some(name.to_owned()).filter(|name| !name.is_empty()),
-        platform: None,
         config: ContainerConfig { image: "busybox".into(), ..ContainerConfig::default() },
         host,
+        ..CreateContainer::default()
     }
 }

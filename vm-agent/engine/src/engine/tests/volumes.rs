@@ -77,7 +77,7 @@ async fn the_networks_that_are_always_there() {
     let all = case.engine.list_networks(NetworkFilters::default()).await.unwrap();
     assert_eq!(all.iter().map(|network| network.name.as_str()).collect::<Vec<_>>(), ["bridge", "host", "none"]);
     let bridge = case.engine.inspect_network("bridge").await.unwrap();
-    assert_eq!(bridge.subnets[0].gateway, std::net::IpAddr::from([172, 17, 0, 1]));
+    assert_eq!(bridge.subnets[0].gateway, Some([172, 17, 0, 1].into()));
     assert_eq!(bridge.containers[&id].name, "web");
     let case = case.engine_restarted().await;
     assert_eq!(case.engine.inspect_network(&bridge.id[..12]).await.unwrap(), bridge, "ids are kept");
