@@ -68,7 +68,7 @@ impl Engine {
         Ok(Placed { namespace, settings })
     }
 
-    /// Joins every network, that of the mode first, and lets the resident in.
+    /// Joins every network, that of the mode first, and opens the name server.
     async fn furnish(
         &self,
         definition: &Definition,
@@ -86,7 +86,7 @@ impl Engine {
         }
         let routes = self.default_routes(networks);
         self.inner.seams.network.route(&definition.id, &routes).await.map_err(|e| Error::Internal(e.to_string()))?;
-        self.inner.seams.resident.move_in(&definition.id, namespace).await.map_err(Error::Internal)
+        self.serve_names(definition, namespace, networks).await
     }
 
     /// Puts a container whose namespace is open on a network; its place there.
@@ -169,7 +169,7 @@ impl Engine {
     }
 
     async fn vacate(&self, container: &str, networks: &BTreeMap<String, Endpoint>) {
-        self.inner.seams.resident.move_out(container).await;
+        self.inner.seams.names.close(container);
         let endpoints: Vec<String> =
             networks.values().map(|endpoint| self.endpoint_id(container, &endpoint.network_id)).collect();
         if let Err(e) = self.inner.seams.network.close(container, &endpoints).await {

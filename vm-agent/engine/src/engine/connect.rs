@@ -18,6 +18,7 @@ use berth_network::{InterfacePlan, MacAddress};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
+    path::Path,
     sync::Arc,
 };
 
@@ -123,6 +124,13 @@ impl Engine {
         if let Err(e) = kept.await {
             self.leave_network(container.id(), &joined).await;
             return Err(e);
+        }
+        let (definition, namespace) = (&container.definition, Path::new(&live.network.sandbox_key));
+        let now = container.now()?;
+        let served =
+            self.begin_to_serve_names(definition, namespace, &live.network.networks, &now.network.networks).await;
+        if let Err(e) = served {
+            tracing::warn!("{} cannot resolve the names of {name}: {e}", live.name);
         }
         let hosts = self.etc_files(&container.definition);
         self.add_to_hosts(container, &hosts, &joined);

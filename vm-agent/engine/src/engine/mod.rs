@@ -18,6 +18,7 @@ mod images;
 mod inspect;
 mod list;
 mod list_images;
+mod names;
 mod neighbours;
 mod networks;
 mod observe;
@@ -60,7 +61,7 @@ use crate::{
     store::{Store, VolumeRow},
 };
 use berth_image::{ImageStore, NetworkConfig, StoreConfig};
-use berth_network::{IpNet, Networks, NetworksConfig, SubnetPool, SubnetPools};
+use berth_network::{IpNet, Networks, NetworksConfig, SubnetPool, SubnetPools, dns::Resolvers};
 use berth_protocol::{boot::Uplink, settings::EngineSettings};
 use sha2::{Digest, Sha256};
 use std::{
@@ -143,13 +144,14 @@ impl Engine {
         let images = Arc::new(ImageStore::open(store).await?);
         let network = Networks::open(NetworksConfig::guest(paths.namespaces()))
             .map_err(|e| Error::Internal(format!("could not open the network: {e}")))?;
+        let names = Resolvers::new(NetworksConfig::guest(paths.namespaces()).nft);
         let port_link = PortLink::default();
         let seams = Seams {
             runtime: Arc::new(RuntimeCli::new(config.runtime.clone(), paths.runtime())),
             images: images.clone(),
             snapshots: images,
             network: Arc::new(network),
-            resident: Arc::new(()),
+            names: Arc::new(names),
             ports: Arc::new(port_link.clone()),
             clock: Arc::new(SystemClock),
         };

@@ -24,8 +24,8 @@ impl Engine {
         }
     }
 
-    /// Removes what belongs to none of the running containers, and makes sure of the networks of those that run. Whoever
-    /// lived in their namespaces moves in again.
+    /// Removes what belongs to none of the running containers, and makes sure of the networks of those that run. Their name
+    /// servers are opened again.
     pub(super) async fn sweep_networks(&self, containers: &[Arc<Container>], running: &BTreeSet<String>) {
         let inner = &self.inner;
         let plans: Vec<_> = inner
@@ -54,7 +54,7 @@ impl Engine {
         }
         for (container, live) in lives.iter().filter(|(_, live)| !live.network.sandbox_key.is_empty()) {
             let namespace = Path::new(&live.network.sandbox_key);
-            if let Err(e) = inner.seams.resident.move_in(container.id(), namespace).await {
+            if let Err(e) = self.serve_names(&container.definition, namespace, &live.network.networks).await {
                 tracing::error!("{} has no name server: {e}", container.definition.short_id());
             }
         }

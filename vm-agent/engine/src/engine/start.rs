@@ -162,10 +162,11 @@ impl Engine {
         let links = self.links(&live.name, &definition.host)?;
         let hostname = spec::hostname(definition, &inner.config.hostname).to_owned();
         let joined = self.join(definition, users.as_ref()).await?;
+        let resolv_conf = self.resolv_conf(definition, &settings.networks);
         let uplink = self.uplink();
         let furnishing = Furnishing {
             definition: inner.defaults.hold_for(definition.tuned(live)),
-            texts: EtcTexts::of(definition, &hostname, &addresses, &links, &uplink.dns, uplink.host)?,
+            texts: EtcTexts::of(definition, &hostname, &addresses, &links, resolv_conf, uplink.host)?,
             hostname,
             etc: self.etc_files(definition),
             rootfs,

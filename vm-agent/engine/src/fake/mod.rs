@@ -3,11 +3,13 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod images;
+mod names;
 mod network;
 mod ports;
 mod runtime;
 
 pub use images::{FakeImages, FakeSnapshots};
+pub use names::FakeNameServers;
 pub use network::FakeNetwork;
 pub use ports::FakePorts;
 pub use runtime::FakeRuntime;
@@ -37,6 +39,7 @@ pub struct Fakes {
     pub images: Arc<FakeImages>,
     pub snapshots: Arc<FakeSnapshots>,
     pub network: Arc<FakeNetwork>,
+    pub names: Arc<FakeNameServers>,
     pub ports: Arc<FakePorts>,
     pub clock: Arc<FakeClock>,
 }
@@ -51,6 +54,7 @@ impl Fakes {
             images: Arc::default(),
             snapshots: Arc::default(),
             network: Arc::new(FakeNetwork::new(dir.join("run/netns"))),
+            names: Arc::default(),
             ports: Arc::default(),
             clock: Arc::default(),
         };
@@ -68,7 +72,7 @@ impl Fakes {
             images: self.images.clone(),
             snapshots: self.snapshots.clone(),
             network: self.network.clone(),
-            resident: Arc::new(()),
+            names: self.names.clone(),
             ports: self.ports.clone(),
             clock: self.clock.clone(),
         };

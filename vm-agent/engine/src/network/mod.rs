@@ -1,5 +1,6 @@
 //! Networks, as the engine tells about them and is asked for them.
 
+pub(crate) mod directory;
 mod driver;
 mod ipam;
 mod neighbours;

@@ -3,6 +3,7 @@
 
 mod clock;
 mod images;
+mod names;
 mod network;
 mod ports;
 mod runtime;
@@ -10,8 +11,9 @@ mod snapshots;
 
 pub use clock::{Clock, SystemClock};
 pub use images::{Images, InUse};
+pub use names::NameServers;
+pub use network::NetworkBackend;
 pub(crate) use network::setup_failed;
-pub use network::{NetworkBackend, SandboxResident};
 pub use ports::{PortPublisher, PublishError};
 pub use runtime::{
     AttachRequest, Attached, ExitRecord, Liveness, ProcessInput, ProcessOutput, Runtime, RuntimeError, StartError,
@@ -31,8 +33,8 @@ pub struct Seams {
     pub snapshots: Arc<dyn Snapshotter>,
     /// Puts a container on the network.
     pub network: Arc<dyn NetworkBackend>,
-    /// Has something of its own in containers' network namespaces.
-    pub resident: Arc<dyn SandboxResident>,
+    /// Answers containers that ask for names.
+    pub names: Arc<dyn NameServers>,
     /// Publishes ports on the host.
     pub ports: Arc<dyn PortPublisher>,
     /// Tells the time.

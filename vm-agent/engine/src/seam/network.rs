@@ -2,10 +2,7 @@
 
 use async_trait::async_trait;
 use berth_network::{DefaultRoutes, Error, InterfacePlan, NetworkPlan, Networks, Origin};
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// Makes networks and puts containers on them. The real one is [`Networks`].
 #[async_trait]
@@ -109,30 +106,6 @@ impl NetworkBackend for Networks {
     ) -> Result<(), Error> {
         Self::sweep(self, containers, endpoints, networks).await
     }
-}
-
-/// Who has something of its own in the network namespaces of running containers.
-#[async_trait]
-pub trait SandboxResident: Send + Sync {
-    /// A container's namespace is there, with its networks joined: before its process starts, and for each running
-    /// container again when an engine starts.
-    ///
-    /// # Errors
-    /// A sentence; the container is not started then.
-    async fn move_in(&self, container: &str, namespace: &Path) -> Result<(), String>;
-
-    /// The namespace goes: what is open in it is to be closed when this returns.
-    async fn move_out(&self, container: &str);
-}
-
-/// Nobody lives there.
-#[async_trait]
-impl SandboxResident for () {
-    async fn move_in(&self, _: &str, _: &Path) -> Result<(), String> {
-        Ok(())
-    }
-
-    async fn move_out(&self, _: &str) {}
 }
 
 /// Docker's words around a network that could not be set up.

@@ -4,6 +4,7 @@ use crate::{
     Error, Result,
     container::{Definition, HostConfig},
 };
+use berth_network::dns;
 use std::{
     fmt::Write as _,
     net::IpAddr,
@@ -53,14 +54,14 @@ impl EtcFiles {
 }
 
 impl EtcTexts {
-    /// For a container with this host name and these addresses, which calls others by the names of `links`, on a machine
-    /// with these resolvers; `host` is the address of the user's own machine.
+    /// For a container with this host name and these addresses, which calls others by the names of `links`; `host` is the
+    /// address of the user's own machine.
     pub(crate) fn of(
         definition: &Definition,
         hostname: &str,
         addresses: &[IpAddr],
         links: &[(IpAddr, String)],
-        dns: &[IpAddr],
+        resolv_conf: String,
         host: IpAddr,
     ) -> Result<Self> {
         let (config, asked) = (&definition.config, &definition.host);
@@ -81,17 +82,31 @@ impl EtcTexts {
             };
             writeln!(hosts, "{address}\t{names}").map_err(|_| out_of_memory())?;
         }
-        let mut resolv_conf = String::new();
-        for server in if asked.dns.is_empty() { dns } else { &asked.dns } {
-            writeln!(resolv_conf, "nameserver {server}").map_err(|_| out_of_memory())?;
-        }
-        for (word, values) in [("search", &asked.dns_search), ("options", &asked.dns_options)] {
-            if !values.is_empty() {
-                writeln!(resolv_conf, "{word} {}", values.join(" ")).map_err(|_| out_of_memory())?;
-            }
-        }
         Ok(Self { hosts, hostname: format!("{hostname}\n"), resolv_conf })
     }
+}
+
+/// `/etc/resolv.conf` on a machine with these resolvers. `own` says that the container has a name server of its own,
+/// which knows the others.
+pub(crate) fn resolv_conf(asked: &HostConfig, machine: &[IpAddr], own: bool) -> String {
+    let servers = match own {
+        true => &[dns::ADDRESS.into()],
+        false if asked.dns.is_empty() => machine,
+        false => asked.dns.as_slice(),
+    };
+    let mut lines: Vec<String> = servers.iter().map(|server| format!("nameserver {server}")).collect();
+    if !asked.dns_search.is_empty() {
+        lines.push(format!("search {}", asked.dns_search.join(" ")));
+    }
+    let mut options = asked.dns_options.clone();
+    if own && !options.iter().any(|option| option.starts_with("ndots:")) {
+        // Docker's: the name of a container has no dot, and is asked for as it is.
+        options.push("ndots:0".to_owned());
+    }
+    if !options.is_empty() {
+        lines.push(format!("options {}", options.join(" ")));
+    }
+    lines.iter().fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// `name:address`, or `name=address`; `None` stands for the user's own machine.

@@ -16,7 +16,7 @@ mod security;
 mod user;
 
 pub(crate) use cgroup::path as cgroup_path;
-pub(crate) use etc::{EtcFiles, EtcTexts};
+pub(crate) use etc::{EtcFiles, EtcTexts, resolv_conf};
 pub(crate) use exec::exec_process;
 pub(crate) use mounts::{SHM_SIZE, machine_path, tmpfs_options};
 pub(crate) use namespaces::{Joined, donor, joining};

@@ -167,12 +167,14 @@ fn the_files_in_etc() {
     definition.config.domainname = "example.org".into();
     definition.host.extra_hosts = vec!["db:10.1.2.3".into(), "me:host-gateway".into(), "six=[fd00::1]".into()];
     definition.host.dns_search = vec!["corp".into()];
-    let texts =
-        EtcTexts::of(&definition, "box", &[[172, 17, 0, 2].into()], &[], &[[10, 0, 2, 3].into()], [10, 0, 2, 2].into())
-            .unwrap();
+    let machine = [[10, 0, 2, 3].into()];
+    let resolv_conf = |own| super::resolv_conf(&definition.host, &machine, own);
+    let addresses = [[172, 17, 0, 2].into()];
+    let texts = EtcTexts::of(&definition, "box", &addresses, &[], resolv_conf(false), [10, 0, 2, 2].into()).unwrap();
     let tail: Vec<&str> = texts.hosts.lines().skip(6).collect();
     assert_eq!(tail, ["10.1.2.3\tdb", "10.0.2.2\tme", "fd00::1\tsix", "172.17.0.2\tbox.example.org box"]);
     assert_eq!(texts.resolv_conf, "nameserver 10.0.2.3\nsearch corp\n");
+    assert_eq!(resolv_conf(true), "nameserver 127.0.0.11\nsearch corp\noptions ndots:0\n");
     assert_eq!(texts.hostname, "box\n");
     assert_eq!(EtcFiles::of(&PathBuf::from("/x")).hosts, PathBuf::from("/x/hosts"));
 }

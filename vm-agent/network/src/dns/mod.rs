@@ -9,10 +9,12 @@ mod answer;
 mod forward;
 mod listen;
 mod names;
+mod resolvers;
 mod server;
 
 pub use answer::{Carrier, Verdict, answer};
 pub use names::Names;
+pub use resolvers::Resolvers;
 pub use server::Resolver;
 
 use std::net::Ipv4Addr;

@@ -4,6 +4,7 @@ mod events;
 mod images;
 mod lifecycle;
 mod limits;
+mod names;
 mod recovery;
 mod refusals;
 mod sharing;
