@@ -107,7 +107,8 @@ impl From<Error> for Problem {
 
 /// The code and the hint for a sentence of the engine.
 fn engine(status: u16, message: &str) -> Problem {
-    let port = message.contains("port is already allocated") || message.contains("ports are not available");
+    let port = ["port is already allocated", "all ports are allocated", "ports are not available"];
+    let port = port.iter().any(|words| message.contains(words));
     let new = |code| Problem::new(code, message);
     match status {
         _ if message.contains(crate::machine::STOPPED_TEXT) => new(Code::MachineStopped),

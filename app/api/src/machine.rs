@@ -101,26 +101,6 @@ pub struct Acceleration {
     pub why: String,
 }
 
-/// One published port as berthd listens for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
-pub struct PublishedPort {
-    /// Full id of the container.
-    pub container: String,
-    /// Its name.
-    pub name: String,
-    /// Addresses on the host, such as `127.0.0.1` and `::1`.
-    pub host_ips: Vec<String>,
-    /// The port on the host.
-    pub host_port: u16,
-    /// The port in the container.
-    pub container_port: u16,
-    /// `tcp`.
-    pub protocol: String,
-    /// Where a browser finds it.
-    pub url: String,
-}
-
 impl MachineStatus {
     /// What is known when no berthd answers: stopped.
     #[must_use]

@@ -90,7 +90,13 @@ async fn find(client: &Client) -> Result<Option<ContainerRow>, Error> {
 
 /// Creates and starts it; nothing is left when it does not start.
 async fn start(client: &Client, host_port: Option<u16>) -> Result<String, Error> {
-    let publish = PublishSpec { host_ip: None, host_port, container_port: CONTAINER_PORT, protocol: "tcp".into() };
+    let publish = PublishSpec {
+        host_ip: None,
+        host_port,
+        host_port_last: None,
+        container_port: CONTAINER_PORT,
+        protocol: "tcp".into(),
+    };
     let mut request = RunRequest {
         image: IMAGE.into(),
         name: Some(NAME.into()),

@@ -62,6 +62,10 @@ mod tests {
             container_port: 80,
             protocol: "tcp".into(),
             url: url.into(),
+            health: berth_api::PortHealth::Listening,
+            error: None,
+            given_ip: None,
+            shared: false,
         }
     }
 

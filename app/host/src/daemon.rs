@@ -34,8 +34,8 @@ pub enum DaemonError {
     /// The home cannot be used.
     #[error(transparent)]
     Home(#[from] berth_api::Error),
-    /// The settings cannot be read.
-    #[error("{path} cannot be read: {why}; correct it or remove it")]
+    /// The settings cannot be read or written.
+    #[error("{path} cannot be used: {why}; correct it or remove it")]
     Settings {
         /// The file.
         path: PathBuf,
@@ -65,7 +65,7 @@ pub async fn run(home: BerthHome, share: Share, choose_driver: ChooseDriver) -> 
     logging::start(&home)?;
     let settings = Settings::load(&home)?;
     tracing::info!(version = berth_api::VERSION, home = %home.root().display(), share = %share.root().display(), "berthd starts");
-    let ports = Ports::new(platform::port_holder);
+    let ports = Ports::new(settings.sharing(), platform::port_holder);
     let machine =
         Machine::new(MachineConfig { home: home.clone(), share, settings, choose_driver }, Arc::clone(&ports));
     let (end, ended) = watch::channel(false);

@@ -12,6 +12,7 @@ pub mod logging;
 pub mod machine;
 pub mod platform;
 pub mod ports;
+mod relay;
 mod rewind;
 pub mod server;
 pub mod settings;

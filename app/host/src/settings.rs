@@ -1,15 +1,20 @@
-//! `settings.json`: what the user may change about the machine.
+//! `settings.json`: what the user may change about the machine and its ports.
 
-use crate::daemon::DaemonError;
+use crate::{
+    daemon::DaemonError,
+    ports::{HostPort, Sharing},
+};
 use berth_api::BerthHome;
 use serde::Deserialize;
+use serde_json::{Map, Value};
+use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
 
 /// The size of the data disk as the guest sees it; the file is sparse, so this is a limit and not a cost.
 const DISK_BYTES: u64 = 64 << 30;
 const MEMORY_MIB: u32 = 2048;
 const MAX_DEFAULT_CPUS: usize = 8;
 
-/// Size of the machine.
+/// Size of the machine, and who may reach published ports.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -19,12 +24,22 @@ pub struct Settings {
     pub memory_mib: u32,
     /// Size of the data disk, bytes. It only ever grows.
     pub disk_bytes: u64,
+    /// Ports that are published without an address are open to everyone in the network, and not to this computer only.
+    pub share_ports: bool,
+    /// What holds for single ports instead, by `8080/tcp`.
+    pub shared_ports: BTreeMap<HostPort, bool>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let cpus = std::thread::available_parallelism().map_or(1, |count| count.get().min(MAX_DEFAULT_CPUS));
-        Self { cpus: u32::try_from(cpus).unwrap_or(1), memory_mib: MEMORY_MIB, disk_bytes: DISK_BYTES }
+        Self {
+            cpus: u32::try_from(cpus).unwrap_or(1),
+            memory_mib: MEMORY_MIB,
+            disk_bytes: DISK_BYTES,
+            share_ports: false,
+            shared_ports: BTreeMap::new(),
+        }
     }
 }
 
@@ -34,14 +49,52 @@ impl Settings {
     /// # Errors
     /// [`DaemonError::Settings`] when the file is malformed: guessing could shrink someone's machine.
     pub fn load(home: &BerthHome) -> Result<Self, DaemonError> {
-        let path = home.root().join("settings.json");
-        let wrong = |why: String| DaemonError::Settings { path: path.clone(), why };
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string())),
+        match fs::read(file(home)) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(home, error)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(wrong(error.to_string())),
+            Err(error) => Err(wrong(home, error)),
         }
     }
+
+    /// Who may reach published ports.
+    #[must_use]
+    pub fn sharing(&self) -> Sharing {
+        Sharing { all: self.share_ports, ports: self.shared_ports.clone() }
+    }
+}
+
+/// Writes who may reach published ports into the settings of `home`, and leaves the rest of them as it is. After a power
+/// cut the file is the old one or the new one.
+///
+/// # Errors
+/// [`DaemonError::Settings`] when it cannot be written, or is malformed by now.
+pub fn keep_sharing(home: &BerthHome, sharing: &Sharing) -> Result<(), DaemonError> {
+    let mut settings: Map<String, Value> = match fs::read(file(home)) {
+        Ok(bytes) => serde_json::from_slice(&bytes).map_err(|error| wrong(home, error))?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Map::new(),
+        Err(error) => return Err(wrong(home, error)),
+    };
+    let ports = sharing.ports.iter().map(|(port, on)| (port.to_string(), Value::from(*on))).collect();
+    settings.insert("share_ports".into(), sharing.all.into());
+    settings.insert("shared_ports".into(), Value::Object(ports));
+    let text = serde_json::to_string_pretty(&settings).map_err(|error| wrong(home, error))?;
+    let fresh = home.root().join("settings.json.new");
+    let write = || {
+        let mut file = fs::File::create(&fresh)?;
+        file.write_all(text.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&fresh, self::file(home))
+    };
+    write().map_err(|error| wrong(home, error))
+}
+
+fn file(home: &BerthHome) -> PathBuf {
+    home.root().join("settings.json")
+}
+
+fn wrong(home: &BerthHome, why: impl ToString) -> DaemonError {
+    DaemonError::Settings { path: file(home), why: why.to_string() }
 }
 
 #[cfg(test)]
@@ -57,5 +110,19 @@ mod tests {
         assert_eq!(Settings::load(&home).unwrap().memory_mib, 512);
         std::fs::write(folder.path().join("settings.json"), r#"{"memory": 512}"#).unwrap();
         assert!(Settings::load(&home).unwrap_err().to_string().contains("memory"));
+    }
+
+    #[test]
+    fn a_word_on_sharing_is_kept_beside_what_the_user_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = BerthHome::at(folder.path());
+        std::fs::write(folder.path().join("settings.json"), r#"{"memory_mib": 512}"#).unwrap();
+        let sharing = Sharing::default().with(Some("8080".parse().unwrap()), true);
+        keep_sharing(&home, &sharing).unwrap();
+        let settings = Settings::load(&home).unwrap();
+        assert_eq!((settings.memory_mib, settings.sharing()), (512, sharing));
+        std::fs::write(folder.path().join("settings.json"), "{").unwrap();
+        assert!(keep_sharing(&home, &Sharing::default()).is_err());
+        assert_eq!(std::fs::read(folder.path().join("settings.json")).unwrap(), b"{", "what the user wrote stays");
     }
 }

@@ -115,10 +115,11 @@ pub(crate) enum Native {
     Checked,
 }
 
-/// Builds the runtime and the engine that serves without a VM: the folder they are in.
+/// Builds the runtime, and the engine and the published ports that serve without a VM: the folder they are in.
 pub(crate) fn native(checkout: &Checkout, how: Native, note: &Note) -> Result<PathBuf> {
-    let mut command = cargo(checkout, &["build", "--locked", "-p", "berth-runtime", "-p", "berth-agent"]);
-    command.args(["--bin", "berth-runtime", "--example", "native-engine"]);
+    let mut command =
+        cargo(checkout, &["build", "--locked", "-p", "berth-runtime", "-p", "berth-agent", "-p", "berth-host"]);
+    command.args(["--bin", "berth-runtime", "--example", "native-engine", "--example", "native-ports"]);
     let folder = match how {
         Native::Checked => checkout.target.join("debug"),
         Native::Shipped => {

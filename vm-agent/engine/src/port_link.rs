@@ -6,7 +6,7 @@ use crate::seam::{PortPublisher, PublishError};
 use async_trait::async_trait;
 use berth_protocol::{
     frame,
-    publish::{Ask, Outcome, Publication, Reply, Request},
+    publish::{Answer, Ask, Moved, Outcome, Publication, Request},
 };
 use std::{
     collections::HashMap,
@@ -51,15 +51,15 @@ impl Default for PortLink {
 }
 
 impl PortLink {
-    /// Serves one stream until it breaks. A stream that comes later takes over at once. `taken_up` is told once where
-    /// the host listens now for each publication there was: nowhere, when another has the port meanwhile.
+    /// Serves one stream until it breaks. A stream that comes later takes over at once. `moved` is told where the host
+    /// listens now: once for each publication there was, and whenever that changes. Nowhere, when another has the port.
     ///
     /// # Errors
     /// When the stream broke or the host said something that makes no sense.
     pub async fn serve(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin,
-        taken_up: impl FnOnce(Vec<(Publication, Vec<SocketAddr>)>) + Send + 'static,
+        moved: impl Fn(Vec<Moved>) + Clone + Send + 'static,
     ) -> io::Result<()> {
         let (orders, queue) = mpsc::unbounded_channel();
         let (resynced, outcome) = oneshot::channel();
@@ -71,16 +71,18 @@ impl PortLink {
             self.shared.link.send_replace(Some(orders.clone()));
             wanted.clone()
         };
+        let taken_up = moved.clone();
         tokio::spawn(async move {
             match outcome.await {
                 Ok(Outcome::Published(addresses)) if addresses.len() == asked.len() => {
-                    taken_up(asked.into_iter().zip(addresses).collect());
+                    let all = asked.into_iter().zip(addresses);
+                    taken_up(all.map(|(publication, addresses)| Moved { publication, addresses }).collect());
                 }
                 Ok(Outcome::Refused { why }) => tracing::warn!("the host took up no published port: {why}"),
                 _ => {}
             }
         });
-        let result = converse(stream, queue).await;
+        let result = converse(stream, queue, moved).await;
         self.shared.link.send_if_modified(|link| {
             let mine = link.as_ref().is_some_and(|current| current.same_channel(&orders));
             if mine {
@@ -189,6 +191,7 @@ pub(crate) fn fix_ports(publications: Vec<Publication>, addresses: &[Vec<SocketA
         .zip(addresses)
         .map(|(publication, addresses)| Publication {
             host_port: addresses.first().map_or(publication.host_port, SocketAddr::port),
+            host_port_last: publication.host_port_last.filter(|_| addresses.is_empty()),
             ..publication
         })
         .collect()
@@ -197,6 +200,7 @@ pub(crate) fn fix_ports(publications: Vec<Publication>, addresses: &[Vec<SocketA
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin,
     mut queue: mpsc::UnboundedReceiver<Order>,
+    moved: impl Fn(Vec<Moved>),
 ) -> io::Result<()> {
     let (mut from_host, mut to_host) = tokio::io::split(stream);
     let waiting: Mutex<HashMap<u64, oneshot::Sender<Outcome>>> = Mutex::default();
@@ -213,10 +217,14 @@ async fn converse(
     };
     let listen = async {
         loop {
-            let reply = read_reply(&mut from_host).await?;
-            if let Some(answer) = waiting().remove(&reply.id) {
-                // Nobody waits any more when the deadline passed.
-                drop(answer.send(reply.outcome));
+            match read_answer(&mut from_host).await? {
+                Answer::Reply(reply) => {
+                    if let Some(answer) = waiting().remove(&reply.id) {
+                        // Nobody waits any more when the deadline passed.
+                        drop(answer.send(reply.outcome));
+                    }
+                }
+                Answer::Moved(news) => moved(news),
             }
         }
     };
@@ -226,7 +234,7 @@ async fn converse(
     }
 }
 
-async fn read_reply(from_host: &mut (impl AsyncRead + Unpin)) -> io::Result<Reply> {
+async fn read_answer(from_host: &mut (impl AsyncRead + Unpin)) -> io::Result<Answer> {
     let mut prefix = [0; frame::PREFIX_LEN];
     from_host.read_exact(&mut prefix).await?;
     let mut body = vec![0; frame::body_len(prefix).map_err(io::Error::other)?];

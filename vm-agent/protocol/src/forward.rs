@@ -1,18 +1,24 @@
-//! The header in front of a forwarded TCP stream on [`crate::port::FORWARD`].
+//! The header in front of a forwarded connection on [`crate::port::FORWARD`]: a TCP stream, or the datagrams between one
+//! client and a UDP port.
 //!
 //! ```text
-//! host  -> guest  family(1: 4 or 6) address(16, IPv4 in the first four bytes) port(2, BE)
+//! host  -> guest  transport(1: 6 or 17, IP's numbers) family(1: 4 or 6) address(16, IPv4 in the first four bytes) port(2, BE)
 //! guest -> host   status(1)
 //! ```
-//! After status 0 the bytes of the stream follow in both directions, half-close included. Any other status is a
-//! [`Refusal`] and the stream is closed.
+//! After status 0 the bytes of the stream follow in both directions, half-close included; datagrams follow as
+//! [`crate::datagram`] frames them, and the host may send its first ones without waiting for the status. Any other status
+//! is a [`Refusal`] and the connection is closed.
 
+use crate::publish::Transport;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Size of the header, bytes.
-pub const HEADER_LEN: usize = 1 + 16 + 2;
+pub const HEADER_LEN: usize = 1 + 1 + 16 + 2;
 /// The status that says the guest is connected.
 pub const CONNECTED: u8 = 0;
+/// IP's numbers of the transports (IANA, protocol numbers).
+const TCP: u8 = 6;
+const UDP: u8 = 17;
 
 /// Why the guest could not connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -60,37 +66,46 @@ pub const fn read_status(status: u8) -> Result<(), Refusal> {
 
 /// The header for `target`.
 #[must_use]
-pub fn header(target: SocketAddr) -> [u8; HEADER_LEN] {
+pub fn header(transport: Transport, target: SocketAddr) -> [u8; HEADER_LEN] {
     let mut out = [0; HEADER_LEN];
+    out[0] = match transport {
+        Transport::Tcp => TCP,
+        Transport::Udp => UDP,
+    };
     match target.ip() {
         IpAddr::V4(ip) => {
-            out[0] = 4;
-            out[1..5].copy_from_slice(&ip.octets());
+            out[1] = 4;
+            out[2..6].copy_from_slice(&ip.octets());
         }
         IpAddr::V6(ip) => {
-            out[0] = 6;
-            out[1..17].copy_from_slice(&ip.octets());
+            out[1] = 6;
+            out[2..18].copy_from_slice(&ip.octets());
         }
     }
-    out[17..].copy_from_slice(&target.port().to_be_bytes());
+    out[18..].copy_from_slice(&target.port().to_be_bytes());
     out
 }
 
-/// Guest: the target in a header.
+/// Guest: what a header asks for.
 ///
 /// # Errors
-/// [`Refusal::Malformed`] for an unknown family or port 0.
-pub fn parse(header: &[u8; HEADER_LEN]) -> Result<SocketAddr, Refusal> {
+/// [`Refusal::Malformed`] for an unknown transport or family, or port 0.
+pub fn parse(header: &[u8; HEADER_LEN]) -> Result<(Transport, SocketAddr), Refusal> {
+    let transport = match header[0] {
+        TCP => Transport::Tcp,
+        UDP => Transport::Udp,
+        _ => return Err(Refusal::Malformed),
+    };
     let mut octets = [0; 16];
-    octets.copy_from_slice(&header[1..17]);
-    let ip: IpAddr = match header[0] {
+    octets.copy_from_slice(&header[2..18]);
+    let ip: IpAddr = match header[1] {
         4 => Ipv4Addr::new(octets[0], octets[1], octets[2], octets[3]).into(),
         6 => Ipv6Addr::from(octets).into(),
         _ => return Err(Refusal::Malformed),
     };
-    match u16::from_be_bytes([header[17], header[18]]) {
+    match u16::from_be_bytes([header[18], header[19]]) {
         0 => Err(Refusal::Malformed),
-        port => Ok(SocketAddr::new(ip, port)),
+        port => Ok((transport, SocketAddr::new(ip, port))),
     }
 }
 
@@ -101,14 +116,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_target_survives(ip: IpAddr, port in 1u16..) {
+        fn every_target_survives(udp: bool, ip: IpAddr, port in 1u16..) {
+            let transport = if udp { Transport::Udp } else { Transport::Tcp };
             let target = SocketAddr::new(ip, port);
-            prop_assert_eq!(parse(&header(target)), Ok(target));
+            prop_assert_eq!(parse(&header(transport, target)), Ok((transport, target)));
         }
 
         #[test]
         fn any_bytes_give_an_answer(bytes: [u8; HEADER_LEN]) {
-            if let Ok(target) = parse(&bytes) {
+            if let Ok((_, target)) = parse(&bytes) {
                 prop_assert!(target.port() != 0);
             }
         }

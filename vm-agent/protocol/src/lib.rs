@@ -7,6 +7,7 @@
 
 pub mod boot;
 pub mod control;
+pub mod datagram;
 pub mod detach_keys;
 pub mod forward;
 pub mod frame;

@@ -4,7 +4,8 @@ use super::{Client, http};
 use crate::{
     daemon,
     error::{Error, chain},
-    machine::{MachineState, MachineStatus, PublishedPort},
+    machine::{MachineState, MachineStatus},
+    port::{PublishedPort, SharePorts},
     problem::{Code, Problem},
 };
 use ::http::Method;
@@ -100,13 +101,7 @@ impl Client {
     /// # Errors
     /// Those of every request.
     pub async fn events(&self) -> Result<impl Stream<Item = Result<MachineStatus, Error>> + use<>, Error> {
-        let response = http::send(&self.home, Method::GET, "/berth/v1/events").await?;
-        let bytes = BodyDataStream::new(response.into_body()).map_err(std::io::Error::other);
-        let lines = FramedRead::new(StreamReader::new(bytes), LinesCodec::new_with_max_length(MAX_LINE));
-        Ok(lines.map(|line| {
-            let line = line.map_err(|error| Error::Broken(chain(&error)))?;
-            serde_json::from_str(&line).map_err(|error| Error::Broken(error.to_string()))
-        }))
+        self.lines("/berth/v1/events").await
     }
 
     /// What the guest wrote on its console since its start; with `follow`, also what it writes from now on.
@@ -119,11 +114,41 @@ impl Client {
         Ok(http::pieces(response))
     }
 
-    /// The ports that are published now.
+    /// The published ports and how they are.
     ///
     /// # Errors
     /// Those of every request.
     pub async fn ports(&self) -> Result<Vec<PublishedPort>, Error> {
         http::json(&self.home, Method::GET, "/berth/v1/ports").await
+    }
+
+    /// The published ports now and after every change, until berthd ends.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn port_events(&self) -> Result<impl Stream<Item = Result<Vec<PublishedPort>, Error>> + use<>, Error> {
+        self.lines("/berth/v1/ports/events").await
+    }
+
+    /// Opens ports to everyone in the network, or to this computer only, at once and for good; the ports after that.
+    ///
+    /// # Errors
+    /// A port that cannot be had there, and those of every request; nothing was changed.
+    pub async fn share_ports(&self, wish: &SharePorts) -> Result<Vec<PublishedPort>, Error> {
+        http::post(&self.home, "/berth/v1/ports/share", wish).await
+    }
+
+    /// A stream with a value in JSON on each line.
+    async fn lines<T: serde::de::DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> Result<impl Stream<Item = Result<T, Error>> + use<T>, Error> {
+        let response = http::send(&self.home, Method::GET, path).await?;
+        let bytes = BodyDataStream::new(response.into_body()).map_err(std::io::Error::other);
+        let lines = FramedRead::new(StreamReader::new(bytes), LinesCodec::new_with_max_length(MAX_LINE));
+        Ok(lines.map(|line| {
+            let line = line.map_err(|error| Error::Broken(chain(&error)))?;
+            serde_json::from_str(&line).map_err(|error| Error::Broken(error.to_string()))
+        }))
     }
 }

@@ -52,10 +52,11 @@ impl RunRequest {
     fn host_config(&self) -> Result<HostConfig, Error> {
         let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
         for spec in &self.publish {
-            bindings.entry(spec.key()).or_default().get_or_insert_default().push(PortBinding {
-                host_ip: spec.host_ip.map(|ip| ip.to_string()),
-                host_port: spec.host_port.map(|port| port.to_string()),
-            });
+            bindings
+                .entry(spec.key())
+                .or_default()
+                .get_or_insert_default()
+                .push(PortBinding { host_ip: spec.host_ip.map(|ip| ip.to_string()), host_port: spec.host_ports() });
         }
         let mut host = HostConfig {
             port_bindings: (!bindings.is_empty()).then_some(bindings),

@@ -13,6 +13,9 @@ pub struct PublishSpec {
     pub host_ip: Option<IpAddr>,
     /// The port on the host; `None` asks for any free one.
     pub host_port: Option<u16>,
+    /// With `host_port`, the ends of a range of which any free one will do.
+    #[serde(default)]
+    pub host_port_last: Option<u16>,
     /// The port in the container.
     pub container_port: u16,
     /// `tcp`, `udp` or `sctp`.
@@ -42,24 +45,27 @@ pub fn parse(text: &str) -> Result<Vec<PublishSpec>, Error> {
         "" => None,
         host => Some(host_range(host).ok_or_else(|| Error::Invalid(format!("invalid hostPort: {host}")))?),
     };
-    if outside.as_ref().is_some_and(|outside| outside.len() != inside.len()) {
-        return Err(Error::Invalid(format!(
+    let spec = |host_port, host_port_last, container_port| PublishSpec {
+        host_ip,
+        host_port,
+        host_port_last,
+        container_port,
+        protocol: protocol.clone(),
+    };
+    match outside {
+        None => Ok(inside.map(|port| spec(None, None, port)).collect()),
+        // Docker's rule: any free one of a range, for a single port of the container.
+        Some(outside) if inside.len() == 1 && outside.len() > 1 && *outside.start() != 0 => {
+            Ok(vec![spec(Some(*outside.start()), Some(*outside.end()), *inside.start())])
+        }
+        Some(outside) if outside.len() != inside.len() => Err(Error::Invalid(format!(
             "invalid ranges specified for container and host Ports: {container} and {host}"
-        )));
+        ))),
+        Some(outside) => Ok(inside
+            .zip(outside)
+            .map(|(inside, outside)| spec(Some(outside).filter(|p| *p != 0), None, inside))
+            .collect()),
     }
-    let outside = outside.map_or_else(
-        || vec![None; inside.len()],
-        |ports| ports.map(|port| Some(port).filter(|port| *port != 0)).collect(),
-    );
-    Ok(inside
-        .zip(outside)
-        .map(|(container_port, host_port)| PublishSpec {
-            host_ip,
-            host_port,
-            container_port,
-            protocol: protocol.clone(),
-        })
-        .collect())
 }
 
 /// Parses one `--expose` argument, `80`, `80-82` or either with a protocol, into docker's keys such as `80/tcp`.
@@ -108,6 +114,14 @@ fn host_range(text: &str) -> Option<std::ops::RangeInclusive<u16>> {
     (!range.is_empty()).then_some(range)
 }
 
+impl PublishSpec {
+    /// The port on the host, or the range, as docker writes it.
+    pub(super) fn host_ports(&self) -> Option<String> {
+        let port = self.host_port?;
+        Some(self.host_port_last.map_or_else(|| port.to_string(), |last| format!("{port}-{last}")))
+    }
+}
+
 impl std::fmt::Display for PublishSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.host_ip {
@@ -115,8 +129,8 @@ impl std::fmt::Display for PublishSpec {
             Some(IpAddr::V6(ip)) => write!(f, "[{ip}]:")?,
             None => {}
         }
-        match self.host_port {
-            Some(port) => write!(f, "{port}:")?,
+        match self.host_ports() {
+            Some(ports) => write!(f, "{ports}:")?,
             None if self.host_ip.is_some() => f.write_str(":")?,
             None => {}
         }
@@ -148,6 +162,7 @@ mod tests {
         PublishSpec {
             host_ip: ip.map(|ip| ip.parse().unwrap()),
             host_port: host,
+            host_port_last: None,
             container_port: container,
             protocol: "tcp".into(),
         }
@@ -171,6 +186,9 @@ mod tests {
         let all = parse("8000-8001:80-81").unwrap();
         assert_eq!(all, [spec(None, Some(8000), 80), spec(None, Some(8001), 81)]);
         assert_eq!(parse("80-82").unwrap().len(), 3);
+        let any = PublishSpec { host_port_last: Some(8010), ..spec(None, Some(8000), 80) };
+        assert_eq!(any.to_string(), "8000-8010:80");
+        assert_eq!(parse("8000-8010:80").unwrap(), [any]);
     }
 
     #[test]
@@ -193,8 +211,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_read_again(ip: Option<IpAddr>, host in prop::option::of(1u16..), container in 1u16..) {
-            let written = PublishSpec { host_ip: ip, host_port: host, container_port: container, protocol: "tcp".into() };
+        fn what_is_printed_is_read_again(ip: Option<IpAddr>, host in prop::option::of(1u16..), more: u8, container in 1u16..) {
+            let more = u16::from(more);
+            let written = PublishSpec {
+                host_ip: ip,
+                host_port: host,
+                host_port_last: host.and_then(|port| port.checked_add(more)).filter(|_| more > 0),
+                container_port: container,
+                protocol: "tcp".into(),
+            };
             prop_assert_eq!(parse(&written.to_string()).unwrap(), vec![written]);
         }
 

@@ -12,6 +12,7 @@ mod limits;
 mod logging;
 mod networks;
 mod observe;
+mod ports;
 mod run;
 
 pub(crate) use change::{ContainerCommand, Update};
@@ -22,6 +23,7 @@ pub(crate) use flags::{Misunderstood, exit_code};
 pub(crate) use images::{History, ImageCommand, ImageVerb, Images, Import, Load, RemoveImages, Save};
 pub(crate) use networks::NetworkCommand;
 pub(crate) use observe::{Events, Inspect, Port, Ps, Stats, SystemVerb, Top, filters};
+pub(crate) use ports::{Ports, PortsVerb};
 pub(crate) use run::{CreateOptions, Run};
 
 use clap::{Args, Parser, Subcommand};
@@ -49,8 +51,8 @@ pub(crate) enum Command {
     },
     /// Run the welcome container and print its address
     Welcome,
-    /// Show published ports
-    Ports,
+    /// Show published ports, or open them to the network
+    Ports(Ports),
     /// Look for damage, and set aside what is damaged
     Doctor {
         /// Read every stored image and compare it with what it was

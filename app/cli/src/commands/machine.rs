@@ -1,12 +1,9 @@
-//! `up`, `down`, `status`, `welcome`, `ports`.
+//! `up`, `down`, `status`, `welcome`.
 
 use crate::{
     failure::{Failure, Outcome, invalid},
-    output::{out, outln},
-    render::{
-        steps::{Steps, label, millis},
-        table,
-    },
+    output::outln,
+    render::steps::{Steps, label, millis},
 };
 use berth_api::{Client, MachineState, MachineStatus, Share, StepState, welcome};
 
@@ -94,20 +91,6 @@ pub(super) async fn welcome(client: &Client) -> Outcome {
     drop(steps);
     let welcome = welcome::run(client, &share, |_| {}).await.map_err(Failure::from)?;
     outln!("{}", welcome.url);
-    Ok(0)
-}
-
-pub(super) async fn ports(client: &Client) -> Outcome {
-    let rows: Vec<_> = client
-        .ports()
-        .await?
-        .into_iter()
-        .map(|port| {
-            let inside = format!("{}/{}", port.container_port, port.protocol);
-            [port.url, port.host_ips.join(", "), inside, port.name]
-        })
-        .collect();
-    out!("{}", table::render(["URL", "LISTENS ON", "CONTAINER PORT", "CONTAINER"], &rows));
     Ok(0)
 }
 

@@ -19,6 +19,7 @@ mod login;
 mod logs;
 mod machine;
 mod networks;
+mod ports;
 mod prune;
 mod run;
 mod search;
@@ -45,7 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Down => machine::down(&client).await,
         Command::Status { json } => machine::status(&client, json).await,
         Command::Welcome => machine::welcome(&client).await,
-        Command::Ports => machine::ports(&client).await,
+        Command::Ports(options) => ports::ports(&client, options).await,
         Command::Doctor { .. } => doctor::images(&client).await,
         Command::OnContainer(verb) | Command::Container(ContainerCommand::Verb(verb)) => {
             Box::pin(on_container(&client, *verb)).await

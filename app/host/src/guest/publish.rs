@@ -10,9 +10,10 @@ use berth_machine::{
 };
 use berth_protocol::{
     port,
-    publish::{Ask, Outcome, Reply, Request},
+    publish::{Answer, Ask, Moved, Outcome, Reply, Request},
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
 
 /// How long the engine may take to listen; it is being restarted when it does not.
 const LISTENING: Duration = Duration::from_secs(30);
@@ -23,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub async fn serve(guest: Guest, ports: Arc<Ports>) {
     loop {
         match guest.open_when_listening(port::PUBLISH, LISTENING).await {
-            Ok(mut channel) => match answer(&mut channel, &ports).await {
+            Ok(channel) => match answer(channel, &ports).await {
                 Ok(()) => tracing::info!("the engine closed the publish stream"),
                 Err(error) => tracing::warn!(%error, "the publish stream broke"),
             },
@@ -34,21 +35,63 @@ pub async fn serve(guest: Guest, ports: Arc<Ports>) {
     }
 }
 
-async fn answer(channel: &mut Box<dyn Channel>, ports: &Ports) -> Result<(), FramingError> {
-    while let Some(Request { id, ask }) = framing::read(channel).await? {
-        tracing::debug!(?ask, "the engine asks");
-        let outcome = match ask {
-            Ask::Publish(wanted) => match ports.publish(&wanted).await {
-                Ok(addresses) => Outcome::Published(addresses),
-                Err(refusal) => Outcome::Refused { why: refusal.to_string() },
-            },
-            Ask::Withdraw { container } => {
-                ports.withdraw(&container);
-                Outcome::Done
+/// Answers what comes, and says when a listener moved.
+async fn answer(channel: Box<dyn Channel>, ports: &Ports) -> Result<(), FramingError> {
+    let (mut from, mut to) = tokio::io::split(channel);
+    let (answers, mut queue) = mpsc::unbounded_channel();
+    let hear = async {
+        while let Some(Request { id, ask }) = framing::read(&mut from).await? {
+            tracing::debug!(?ask, "the engine asks");
+            let outcome = obey(ask, ports).await;
+            // The other end of the queue is held below.
+            drop(answers.send(Answer::Reply(Reply { id, outcome })));
+        }
+        Ok(())
+    };
+    let watch = async {
+        let (mut changed, mut told) = (ports.watch(), ports.whereabouts());
+        while changed.changed().await.is_ok() {
+            let now = ports.whereabouts();
+            let moved = moved(&told, &now);
+            if !moved.is_empty() {
+                drop(answers.send(Answer::Moved(moved)));
             }
-            Ask::Resync(wanted) => Outcome::Published(ports.resync(&wanted).await),
-        };
-        framing::write(channel, &Reply { id, outcome }).await?;
+            told = now;
+        }
+        Ok(())
+    };
+    let say = async {
+        while let Some(answer) = queue.recv().await {
+            framing::write(&mut to, &answer).await?;
+        }
+        Ok(())
+    };
+    tokio::select! {
+        ended = hear => ended,
+        ended = watch => ended,
+        ended = say => ended,
     }
-    Ok(())
+}
+
+async fn obey(ask: Ask, ports: &Ports) -> Outcome {
+    match ask {
+        Ask::Publish(wanted) => match ports.publish(&wanted).await {
+            Ok(addresses) => Outcome::Published(addresses),
+            Err(refusal) => Outcome::Refused { why: refusal.to_string() },
+        },
+        Ask::Withdraw { container } => {
+            ports.withdraw(&container).await;
+            Outcome::Done
+        }
+        Ask::Resync(wanted) => Outcome::Published(ports.resync(&wanted).await),
+    }
+}
+
+/// What the engine does not know yet: every publication of a container of which one that was there before listens elsewhere.
+fn moved(told: &[Moved], now: &[Moved]) -> Vec<Moved> {
+    let was = |one: &Moved| told.iter().find(|before| before.publication == one.publication);
+    let elsewhere = |one: &Moved| was(one).is_some_and(|before| before.addresses != one.addresses);
+    let containers: BTreeSet<_> =
+        now.iter().filter(|one| elsewhere(one)).map(|one| &one.publication.container).collect();
+    now.iter().filter(|one| containers.contains(&one.publication.container)).cloned().collect()
 }

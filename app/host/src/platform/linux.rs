@@ -1,6 +1,7 @@
 //! Linux: `/proc` for the holder of a port, and the certificate authorities the administrator has added.
 
 use crate::ports::Holder;
+use berth_protocol::publish::Transport;
 use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -9,10 +10,13 @@ use std::{
 
 /// Where Debian's and Fedora's administrators put authorities of their own; the public ones are in the guest.
 const ADDED_ROOTS: [&str; 2] = ["/usr/local/share/ca-certificates", "/etc/pki/ca-trust/source/anchors"];
-/// The kernel's tables of TCP sockets.
-const TABLES: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+/// The kernel's tables of sockets.
+const TCP: [&str; 2] = ["/proc/net/tcp", "/proc/net/tcp6"];
+const UDP: [&str; 2] = ["/proc/net/udp", "/proc/net/udp6"];
 /// `TCP_LISTEN` of the kernel's `include/net/tcp_states.h`, as `/proc/net/tcp` prints it.
 const LISTEN: &str = "0A";
+/// `TCP_CLOSE`, which the kernel prints for a UDP socket that is bound and connected to nobody.
+const BOUND: &str = "07";
 
 /// The PEM files that were added to this system's trusted authorities.
 #[must_use]
@@ -31,13 +35,23 @@ pub fn added_ca_roots() -> Vec<String> {
         .collect()
 }
 
-/// The program that listens where `address` would: by its socket's inode in `/proc/net/tcp` and the descriptors of the
+/// How a user may be let to ports below 1024.
+#[must_use]
+pub fn low_ports(port: u16) -> String {
+    format!(", or allow it with: sudo sysctl net.ipv4.ip_unprivileged_port_start={port}")
+}
+
+/// The program that listens where `address` would: by its socket's inode in `/proc/net` and the descriptors of the
 /// processes this user may look into.
 #[must_use]
-pub fn port_holder(address: SocketAddr) -> Option<Holder> {
-    let tables: Vec<_> = TABLES.iter().filter_map(|table| fs::read_to_string(table).ok()).collect();
-    let inodes: Vec<_> =
-        tables.iter().flat_map(|table| listeners(table, address)).map(|inode| format!("socket:[{inode}]")).collect();
+pub fn port_holder(transport: Transport, address: SocketAddr) -> Option<Holder> {
+    let (tables, state) = match transport {
+        Transport::Tcp => (TCP, LISTEN),
+        Transport::Udp => (UDP, BOUND),
+    };
+    let tables: Vec<_> = tables.iter().filter_map(|table| fs::read_to_string(table).ok()).collect();
+    let inodes = tables.iter().flat_map(|table| sockets(table, state, address));
+    let inodes: Vec<_> = inodes.map(|inode| format!("socket:[{inode}]")).collect();
     if inodes.is_empty() {
         return None;
     }
@@ -56,11 +70,11 @@ pub fn port_holder(address: SocketAddr) -> Option<Holder> {
     })
 }
 
-/// Inodes of the listeners of a `/proc/net/tcp` table that are in the way of `address`.
-fn listeners(table: &str, address: SocketAddr) -> Vec<&str> {
+/// Inodes of the sockets of a table, in one state, that are in the way of `address`.
+fn sockets<'a>(table: &'a str, state: &str, address: SocketAddr) -> Vec<&'a str> {
     let lines = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
     lines
-        .filter(|fields| fields.get(3) == Some(&LISTEN))
+        .filter(|fields| fields.get(3) == Some(&state))
         .filter(|fields| fields.get(1).and_then(|local| parse(local)).is_some_and(|local| in_the_way(local, address)))
         .filter_map(|fields| fields.get(9).copied())
         .collect()
@@ -106,10 +120,18 @@ mod tests {
             if address.ip().is_unspecified() && address.is_ipv4() {
                 address.set_ip(Ipv4Addr::LOCALHOST.into());
             }
-            assert_eq!(port_holder(address).unwrap().pid, std::process::id(), "{ip}");
+            assert_eq!(port_holder(Transport::Tcp, address).unwrap().pid, std::process::id(), "{ip}");
             drop(listener);
-            assert_eq!(port_holder(address), None, "{ip}");
+            assert_eq!(port_holder(Transport::Tcp, address), None, "{ip}");
         }
+    }
+
+    #[test]
+    fn a_socket_for_datagrams_has_a_holder_too() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let address = socket.local_addr().unwrap();
+        assert_eq!(port_holder(Transport::Udp, address).unwrap().pid, std::process::id());
+        assert_eq!(port_holder(Transport::Tcp, address), None);
     }
 
     #[test]
@@ -117,6 +139,6 @@ mod tests {
         for text in ["", ":", "xyz:0050", "0100007F", "0100007:0050", "é00000000:0050"] {
             assert_eq!(parse(text), None, "{text}");
         }
-        assert!(listeners("header\n  0: 0100007F\n", "127.0.0.1:80".parse().unwrap()).is_empty());
+        assert!(sockets("header\n  0: 0100007F\n", LISTEN, "127.0.0.1:80".parse().unwrap()).is_empty());
     }
 }

@@ -14,12 +14,12 @@ pub use windows::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, p
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::{added_ca_roots, port_holder};
+pub use linux::{added_ca_roots, low_ports, port_holder};
 
 #[cfg(not(target_os = "linux"))]
 mod other;
 #[cfg(not(target_os = "linux"))]
-pub use other::{added_ca_roots, port_holder};
+pub use other::{added_ca_roots, low_ports, port_holder};
 
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod qemu;

@@ -1,8 +1,8 @@
 //! One accepted connection of a published port: to the guest, and the bytes of both sides.
 
-use crate::guest::Guest;
+use crate::{guest::Guest, relay};
 use berth_machine::{Channel, handshake::OpenError};
-use berth_protocol::{forward, port};
+use berth_protocol::{forward, port, publish::Transport};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -14,12 +14,10 @@ use tokio::{
 const CONNECT: Duration = Duration::from_secs(15);
 /// After the system refused to accept, such as for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Bytes on their way in each direction of one connection.
-const BUFFER: usize = 64 << 10;
 
 /// Why a connection did not reach its container.
 #[derive(Debug, thiserror::Error)]
-enum ForwardError {
+pub(super) enum ForwardError {
     #[error("the machine does not run")]
     NoMachine,
     #[error(transparent)]
@@ -33,7 +31,7 @@ enum ForwardError {
 }
 
 /// Accepts until dropped.
-pub(crate) async fn accept(listener: TcpListener, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
+pub(super) async fn accept(listener: TcpListener, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {
@@ -53,7 +51,7 @@ async fn carry(mut client: TcpStream, target: SocketAddr, guest: Option<Guest>) 
         client.set_nodelay(true)?;
         let connected = tokio::time::timeout(CONNECT, connect(guest, target)).await;
         let mut inside = connected.map_err(|_| ForwardError::TimedOut)??;
-        tokio::io::copy_bidirectional_with_sizes(&mut client, &mut inside, BUFFER, BUFFER).await?;
+        relay::both_ways(&mut client, &mut inside).await?;
         Ok::<_, ForwardError>(())
     };
     if let Err(error) = carried.await {
@@ -66,10 +64,20 @@ async fn carry(mut client: TcpStream, target: SocketAddr, guest: Option<Guest>) 
 }
 
 async fn connect(guest: Option<Guest>, target: SocketAddr) -> Result<Box<dyn Channel>, ForwardError> {
+    let mut inside = open(guest, Transport::Tcp, target).await?;
+    forward::read_status(inside.read_u8().await?)?;
+    Ok(inside)
+}
+
+/// A connection to a port of a container, of which the guest has yet to say whether it came about.
+pub(super) async fn open(
+    guest: Option<Guest>,
+    transport: Transport,
+    target: SocketAddr,
+) -> Result<Box<dyn Channel>, ForwardError> {
     let guest = guest.ok_or(ForwardError::NoMachine)?;
     let mut inside = guest.open(port::FORWARD, CONNECT).await?;
-    inside.write_all(&forward::header(target)).await?;
+    inside.write_all(&forward::header(transport, target)).await?;
     inside.flush().await?;
-    forward::read_status(inside.read_u8().await?)?;
     Ok(inside)
 }

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{guest::Guest, platform};
+use berth_api::PortHealth;
 use berth_machine::{Channel, ConnectError, Connector};
 use berth_protocol::{
     boot::Secret,
+    datagram,
     forward::{self, HEADER_LEN},
     handshake::{ANSWER_LEN, Challenge},
     publish::Transport,
@@ -35,11 +37,14 @@ impl Connector for Reverser {
             theirs.write_all(&verdict).await.unwrap();
             let mut header = [0; HEADER_LEN];
             theirs.read_exact(&mut header).await.unwrap();
-            let target = forward::parse(&header).unwrap();
+            let (transport, target) = forward::parse(&header).unwrap();
             if target.port() == 81 {
                 return theirs.write_u8(forward::Refusal::Refused.status()).await.unwrap();
             }
             theirs.write_u8(forward::CONNECTED).await.unwrap();
+            if transport == Transport::Udp {
+                return reverse_datagrams(theirs).await;
+            }
             let mut bytes = Vec::new();
             theirs.read_to_end(&mut bytes).await.unwrap();
             bytes.reverse();
@@ -49,8 +54,24 @@ impl Connector for Reverser {
     }
 }
 
+/// Each datagram reversed, until the host ends the flow.
+async fn reverse_datagrams(mut theirs: tokio::io::DuplexStream) {
+    let mut datagrams = datagram::Datagrams::default();
+    let mut bytes = vec![0; 4096];
+    while let Ok(count @ 1..) = theirs.read(&mut bytes).await {
+        datagrams.feed(&bytes[..count]);
+        let mut out = vec![];
+        while let Some(payload) = datagrams.pop() {
+            datagram::push(&mut out, &payload.iter().rev().copied().collect::<Vec<_>>());
+        }
+        if theirs.write_all(&out).await.is_err() {
+            return;
+        }
+    }
+}
+
 fn ports() -> Arc<Ports> {
-    let ports = Ports::new(platform::port_holder);
+    let ports = Ports::new(Sharing::default(), platform::port_holder);
     ports.set_guest(Some(Guest::new(Arc::new(Reverser), Secret::new(SECRET))));
     ports
 }
@@ -61,6 +82,7 @@ fn publication(container: &str, host_port: u16) -> Publication {
         name: container.into(),
         host_ip: None,
         host_port,
+        host_port_last: None,
         target: "172.17.0.2:80".parse().unwrap(),
         transport: Transport::Tcp,
     }
@@ -91,7 +113,7 @@ async fn any_free_port_is_the_same_on_both_loopbacks_and_half_closes_pass() {
     }
     let row = ports.list().remove(0);
     assert_eq!((row.host_port, row.container_port), (addresses[0].port(), 80));
-    ports.withdraw("a");
+    ports.withdraw("a").await;
     assert!(ports.list().is_empty());
 }
 
@@ -176,10 +198,117 @@ async fn a_resync_keeps_what_stays_opens_what_is_missing_and_closes_the_rest() {
     let wanted = [publication("stays", stays[0].port()), blocked, publication("new", 0)];
     let addresses = ports.resync(&wanted).await;
     assert_eq!(addresses[0], stays);
-    assert!(addresses[1].is_empty() && !addresses[2].is_empty());
-    let names: std::collections::BTreeSet<_> = ports.list().into_iter().map(|row| row.name).collect();
-    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["new", "stays"]);
+    assert!(addresses[1].iter().all(SocketAddr::is_ipv6) && !addresses[2].is_empty());
+    let rows = ports.list();
+    let health = |name: &str| rows.iter().find(|row| row.name == name).map(|row| row.health);
+    assert_eq!((health("stays"), health("new")), (Some(PortHealth::Listening), Some(PortHealth::Listening)));
+    assert_eq!((health("blocked"), health("goes")), (Some(PortHealth::Held), None));
     assert_eq!(ask(stays[0]).await.unwrap(), "hello");
+}
+
+/// Waits until a row is as it should be.
+async fn until(ports: &Ports, what: &str, is: impl Fn(&PublishedPort) -> bool) -> PublishedPort {
+    let from = Instant::now();
+    loop {
+        if let Some(row) = ports.list().into_iter().find(&is) {
+            return row;
+        }
+        assert!(from.elapsed() < Duration::from_secs(1), "not {what} within 1 s: {:?}", ports.list());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_was_held_is_taken_within_a_second_and_the_engine_is_told() {
+    let ports = ports();
+    let holder = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let wanted = publication("web", holder.local_addr().unwrap().port());
+    ports.resync(std::slice::from_ref(&wanted)).await;
+    let row = ports.list().remove(0);
+    assert_eq!(row.health, PortHealth::Held);
+    assert!(row.error.is_some());
+    drop(holder);
+    let row = until(&ports, "taken", |row| row.health == PortHealth::Listening).await;
+    assert_eq!((row.error, row.host_port), (None, wanted.host_port));
+    assert_eq!(ask((Ipv4Addr::LOCALHOST, wanted.host_port).into()).await.unwrap(), "hello");
+    let told = ports.whereabouts().remove(0);
+    assert_eq!(
+        (told.publication, told.addresses.first().map(SocketAddr::port)),
+        (wanted.clone(), Some(wanted.host_port))
+    );
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_there_is_waited_for_but_not_started_with() {
+    let ports = ports();
+    // TEST-NET-3 of RFC 5737 is nobody's.
+    let wanted = Publication { host_ip: Some([203, 0, 113, 7].into()), ..publication("web", free_port()) };
+    let refused = ports.publish(std::slice::from_ref(&wanted)).await.unwrap_err().to_string();
+    assert!(refused.ends_with("bind: cannot assign requested address"), "{refused}");
+    assert!(ports.list().is_empty());
+    assert_eq!(ports.resync(&[wanted]).await, [vec![]]);
+    assert_eq!(ports.list()[0].health, PortHealth::AddressAbsent);
+}
+
+#[tokio::test]
+async fn one_free_port_of_a_range_is_taken_and_kept() {
+    let ports = ports();
+    let first = publication("a", 0);
+    let taken = ports.publish(&[first]).await.unwrap()[0][0].port();
+    let Some(last) = taken.checked_add(20) else { return };
+    let range = Publication { host_port_last: Some(last), ..publication("b", taken) };
+    let got = ports.publish(std::slice::from_ref(&range)).await.unwrap()[0][0].port();
+    assert!((taken + 1..=last).contains(&got), "{got}");
+    let fixed = publication("b", got);
+    assert_eq!(ports.resync(&[fixed]).await[0][0].port(), got);
+    let one = Publication { host_port_last: Some(got), ..publication("c", got) };
+    assert!(ports.publish(&[one]).await.unwrap_err().to_string().ends_with("port is already allocated"));
+    let both = publication("d", 0);
+    let next = ports.publish(&[both]).await.unwrap()[0][0].port();
+    let (low, high) = (got.min(next), got.max(next));
+    if high - low == 1 {
+        let full = Publication { host_port_last: Some(high), ..publication("e", low) };
+        let refused = ports.publish(&[full]).await.unwrap_err().to_string();
+        assert_eq!(refused, format!("Bind for 127.0.0.1:{low}-{high} failed: all ports are allocated"));
+    }
+}
+
+#[tokio::test]
+async fn sharing_moves_a_port_at_once_and_back_and_leaves_given_addresses_alone() {
+    let ports = ports();
+    let open = ports.publish(&[publication("a", 0)]).await.unwrap()[0][0];
+    let given = Publication { host_ip: Some(Ipv4Addr::LOCALHOST.into()), ..publication("b", 0) };
+    ports.publish(&[given]).await.unwrap();
+    let port = HostPort { number: open.port(), transport: Transport::Tcp };
+    let ips = |container: &str| {
+        let row = ports.list().into_iter().find(|row| row.container == container).unwrap();
+        (row.host_ips, row.shared)
+    };
+    let shared = Sharing::default().with(Some(port), true);
+    ports.share(shared.clone()).await.unwrap();
+    assert_eq!(ips("a").0[0], "0.0.0.0");
+    assert!(ips("a").1 && !ips("b").1);
+    assert_eq!(ask(open).await.unwrap(), "hello");
+    ports.share(shared.with(None, true)).await.unwrap();
+    assert_eq!(ips("b").0, ["127.0.0.1"]);
+    ports.share(Sharing::default()).await.unwrap();
+    assert_eq!(ips("a").0[0], "127.0.0.1");
+    assert!(!ips("a").1);
+    assert_eq!(ask(open).await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn a_port_that_cannot_be_shared_stays_as_it_was() {
+    let ports = ports();
+    let open = ports.publish(&[publication("a", 0)]).await.unwrap()[0][0];
+    // Another program has the port on an address of this host that is not 127.0.0.1.
+    let Ok(_other) = std::net::TcpListener::bind(("127.0.0.2", open.port())) else { return };
+    let port = HostPort { number: open.port(), transport: Transport::Tcp };
+    let refused = ports.share(Sharing::default().with(Some(port), true)).await.unwrap_err().to_string();
+    assert!(refused.contains("listen tcp") || refused.contains("allocated"), "{refused}");
+    assert_eq!(ports.sharing(), Sharing::default());
+    assert_eq!((ports.list()[0].host_ips[0].as_str(), ports.list()[0].health), ("127.0.0.1", PortHealth::Listening));
+    assert_eq!(ask(open).await.unwrap(), "hello");
 }
 
 #[tokio::test]
@@ -195,4 +324,53 @@ async fn without_a_machine_nothing_listens() {
         tokio::task::yield_now().await;
     }
     panic!("{address} still answers");
+}
+
+/// A client of a UDP port that has asked and got its answer.
+async fn ask_datagram(address: SocketAddr, text: &[u8]) -> tokio::net::UdpSocket {
+    let local: SocketAddr = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" }.parse().unwrap();
+    let client = tokio::net::UdpSocket::bind(local).await.unwrap();
+    client.connect(address).await.unwrap();
+    client.send(text).await.unwrap();
+    let mut answer = vec![0; 70_000];
+    let count = tokio::time::timeout(Duration::from_secs(5), client.recv(&mut answer)).await.unwrap().unwrap();
+    let reversed: Vec<u8> = text.iter().rev().copied().collect();
+    assert!(answer[..count] == reversed, "{count} bytes came back of {}", text.len());
+    client
+}
+
+#[tokio::test]
+async fn datagrams_of_each_client_come_back_to_it_over_both_families() {
+    let ports = ports();
+    let udp = Publication { transport: Transport::Udp, ..publication("dns", 0) };
+    let tcp = ports.publish(&[publication("web", 0)]).await.unwrap().remove(0);
+    let same_number = Publication { host_port: tcp[0].port(), ..udp.clone() };
+    // TCP and UDP are two spaces of ports.
+    ports.publish(&[same_number]).await.unwrap();
+    let addresses = ports.publish(&[udp]).await.unwrap().remove(0);
+    assert!(addresses.iter().all(|address| address.port() == addresses[0].port()));
+    for address in addresses {
+        let first = ask_datagram(address, b"olleh").await;
+        ask_datagram(address, b"").await;
+        ask_datagram(address, &[7; 9000]).await;
+        first.send(b"niaga").await.unwrap();
+        let mut answer = [0; 16];
+        let count = first.recv(&mut answer).await.unwrap();
+        assert_eq!(&answer[..count], b"again");
+    }
+    let row = ports.list().into_iter().find(|row| row.name == "dns" && row.url.is_empty()).unwrap();
+    assert_eq!(row.protocol, "udp");
+}
+
+#[tokio::test]
+async fn a_udp_port_has_a_holder_and_frees_its_number_when_it_is_withdrawn() {
+    let ports = ports();
+    let udp = |container: &str, port| Publication { transport: Transport::Udp, ..publication(container, port) };
+    let address = ports.publish(&[udp("a", 0)]).await.unwrap()[0][0];
+    let refused = ports.publish(&[udp("b", address.port())]).await.unwrap_err().to_string();
+    assert_eq!(refused, format!("Bind for {address} failed: port is already allocated"));
+    ports.withdraw("a").await;
+    let _foreign = std::net::UdpSocket::bind(address).expect("free the moment it was withdrawn");
+    let refused = ports.publish(&[udp("b", address.port())]).await.unwrap_err().to_string();
+    assert!(refused.contains("exposing port UDP") || refused.contains("allocated"), "{refused}");
 }

@@ -1,6 +1,6 @@
 //! `/berth/v1`: the machine, its console, its ports, and the end of berthd.
 
-use super::{Server, console};
+use super::{Server, console, ports};
 use axum::{
     Json, Router,
     body::Body,
@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use berth_api::{MachineStatus, Problem, PublishedPort};
+use berth_api::{MachineStatus, Problem};
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use serde::Deserialize;
@@ -22,7 +22,9 @@ pub(crate) fn router(server: Server) -> Router {
         .route("/berth/v1/machine/stop", post(stop))
         .route("/berth/v1/events", get(events))
         .route("/berth/v1/console", get(show_console))
-        .route("/berth/v1/ports", get(ports))
+        .route("/berth/v1/ports", get(ports::list))
+        .route("/berth/v1/ports/events", get(ports::events))
+        .route("/berth/v1/ports/share", post(ports::share))
         .route("/berth/v1/shutdown", post(shutdown))
         .fallback(unknown)
         .with_state(server)
@@ -38,10 +40,6 @@ async fn start(State(server): State<Server>) -> Json<MachineStatus> {
 
 async fn stop(State(server): State<Server>) -> Json<MachineStatus> {
     Json(server.machine.stop().await)
-}
-
-async fn ports(State(server): State<Server>) -> Json<Vec<PublishedPort>> {
-    Json(server.ports.list())
 }
 
 async fn shutdown(State(server): State<Server>) -> StatusCode {

@@ -1,7 +1,7 @@
 //! Connections for the engine: spliced to the guest as they are, for their whole life. Nothing behind the first bytes is
 //! looked at, so an upgraded connection (attach, exec, builds) and half-closes pass as they would on a plain socket.
 
-use crate::{guest::Guest, machine::Machine};
+use crate::{guest::Guest, machine::Machine, relay};
 use berth_api::Problem;
 use berth_machine::Channel;
 use berth_protocol::port;
@@ -15,8 +15,6 @@ const STARTING: Duration = Duration::from_secs(180);
 const LISTENING: Duration = Duration::from_secs(20);
 /// How long a refused client may go on sending what nobody reads.
 const LINGER: Duration = Duration::from_secs(1);
-/// Bytes on their way in each direction.
-const BUFFER: usize = 64 << 10;
 
 /// Carries a connection whose first bytes are `head`.
 pub(crate) async fn carry<S>(mut client: S, head: Bytes, machine: &Machine) -> io::Result<()>
@@ -29,8 +27,7 @@ where
     };
     inside.write_all(&head).await?;
     inside.flush().await?;
-    tokio::io::copy_bidirectional_with_sizes(&mut client, &mut inside, BUFFER, BUFFER).await?;
-    Ok(())
+    relay::both_ways(&mut client, &mut inside).await
 }
 
 async fn open(machine: &Machine) -> Result<Box<dyn Channel>, Problem> {

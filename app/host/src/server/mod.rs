@@ -4,6 +4,7 @@ mod api;
 mod console;
 mod engine;
 mod head;
+mod ports;
 
 use crate::{daemon::DaemonError, machine::Machine, platform, ports::Ports, rewind::Rewind};
 use berth_api::BerthHome;

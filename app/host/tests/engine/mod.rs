@@ -52,6 +52,8 @@ pub struct Guest {
     pub told_to_end: Arc<AtomicBool>,
     asks: mpsc::UnboundedSender<Asked>,
     asked: Arc<tokio::sync::Mutex<mpsc::UnboundedReceiver<Asked>>>,
+    /// Where the host said it listens now, without having been asked; read before its next answer.
+    pub moved: Arc<Mutex<Vec<publish::Moved>>>,
     /// The machine's context, once something connected.
     pub context: Arc<Mutex<Option<GuestContext>>>,
 }
@@ -73,6 +75,7 @@ impl Guest {
             told_to_end: Arc::default(),
             asks,
             asked: Arc::new(tokio::sync::Mutex::new(asked)),
+            moved: Arc::default(),
             context: Arc::default(),
         }
     }
@@ -122,7 +125,7 @@ impl Guest {
                 if let Some(mut channel) = open(channel, &context, port::FORWARD).await {
                     let mut header = [0; forward::HEADER_LEN];
                     channel.read_exact(&mut header).await.unwrap();
-                    let target = forward::parse(&header).unwrap();
+                    let (_, target) = forward::parse(&header).unwrap();
                     channel.write_u8(forward::CONNECTED).await.unwrap();
                     let page = format!("container at {target}");
                     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{page}", page.len());
@@ -162,7 +165,12 @@ impl Guest {
         while let Some((ask, answer)) = asked.recv().await {
             id += 1;
             framing::write(&mut channel, &publish::Request { id, ask }).await.unwrap();
-            let reply: publish::Reply = framing::read(&mut channel).await.unwrap().expect("the host answers");
+            let reply = loop {
+                match framing::read(&mut channel).await.unwrap().expect("the host answers") {
+                    publish::Answer::Reply(reply) => break reply,
+                    publish::Answer::Moved(moved) => self.moved.lock().unwrap().extend(moved),
+                }
+            };
             assert_eq!(reply.id, id);
             answer.send(reply.outcome).unwrap();
         }
@@ -266,6 +274,7 @@ pub fn publication(container: &str, host_port: u16) -> Publication {
         name: format!("name-of-{container}"),
         host_ip: None,
         host_port,
+        host_port_last: None,
         target: "172.17.0.2:80".parse().unwrap(),
         transport: Transport::Tcp,
     }

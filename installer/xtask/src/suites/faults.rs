@@ -38,8 +38,15 @@ const IN_THE_VM: [(&str, &str, u32); 3] = [
 ];
 
 /// The crates with fuzz targets, and how many inputs each target gets in full.
-const FUZZED: [&str; 6] =
-    ["berth-api", "berth-docker-api", "berth-engine", "berth-image", "berth-network", "berth-runtime"];
+const FUZZED: [&str; 7] = [
+    "berth-api",
+    "berth-docker-api",
+    "berth-engine",
+    "berth-image",
+    "berth-network",
+    "berth-protocol",
+    "berth-runtime",
+];
 const INPUTS: u32 = 20_000;
 /// How many processes lose their parents in full.
 const ORPHANS: u32 = 100_000;

@@ -7,25 +7,38 @@
 //! native-engine DIR --join PID   serves on the ground that process PID holds
 //! ```
 //!
+//! Where the guest listens on a vsock port for forwarded connections and for who publishes ports, this listens on
+//! DIR/vsock-PORT.sock, with a secret of zeros: `app/host/examples/native-ports` is the host's side.
+//!
 //! The ground is a network and a mount namespace and a part of the cgroup v2 hierarchy named after DIR. Killing a
 //! process that serves leaves its containers alive; another one that joins takes them up. Needs root, `ip`, `nft`, and
 //! `berth-runtime` two directories above this program's own or in `BERTH_RUNTIME`. Nothing leads out of the ground:
-//! pulls find no registry and ports are published nowhere. Settings are read from DIR/daemon.json.
+//! pulls find no registry. Settings are read from DIR/daemon.json.
 
+#[path = "../../src/bin/berth-engine/accept.rs"]
+#[expect(dead_code, reason = "sockets of another family are bound here")]
+mod accept;
 #[path = "../../src/bin/berth-engine/api.rs"]
 mod api;
 #[path = "../../src/bin/berth-engine/console.rs"]
 mod console;
 #[path = "../../src/bin/berth-engine/file_limit.rs"]
 mod file_limit;
+#[path = "../../src/bin/berth-engine/forward/mod.rs"]
+mod forward;
 mod ground;
+#[path = "../../src/bin/berth-engine/handshake.rs"]
+mod handshake;
+#[path = "../../src/bin/berth-engine/listen.rs"]
+mod listen;
 #[path = "../../src/bin/berth-engine/presence.rs"]
 mod presence;
 
 use anyhow::{Context, anyhow, bail};
 use berth_engine::{Engine, EngineConfig};
 use berth_protocol::{
-    boot::{DeviceUplink, Uplink},
+    boot::{DeviceUplink, Secret, Uplink},
+    port,
     settings::EngineSettings,
 };
 use ground::Ground;
@@ -73,19 +86,28 @@ fn main() -> anyhow::Result<()> {
 fn serve(dir: &Path) -> anyhow::Result<()> {
     file_limit::raise();
     let config = config(dir)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config, dir.join("docker.sock")))
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config, dir))
 }
 
-async fn run(config: EngineConfig, socket: PathBuf) -> anyhow::Result<()> {
+async fn run(config: EngineConfig, dir: &Path) -> anyhow::Result<()> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let engine = Engine::open(config).await.context("the engine's state could not be opened")?;
     let router = berth_docker_api::router(engine.clone());
-    // Left by one that was killed.
-    fs::remove_file(&socket)
-        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
-    let listener =
-        UnixListener::bind(&socket).with_context(|| format!("{} cannot be listened at", socket.display()))?;
-    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600))?;
+    let vsock = |port: u32| bind(&dir.join(format!("vsock-{port}.sock")));
+    let secret = Secret::new([0; 32]);
+    tokio::spawn(listen::serve(vsock(port::FORWARD)?, port::FORWARD, secret.clone(), forward::serve));
+    let publisher = engine.clone();
+    let publish = move |stream| {
+        let engine = publisher.clone();
+        async move {
+            if let Err(error) = engine.publish_link(stream).await {
+                tracing::warn!("{error}");
+            }
+        }
+    };
+    tokio::spawn(listen::serve(vsock(port::PUBLISH)?, port::PUBLISH, secret, publish));
+    let socket = dir.join("docker.sock");
+    let listener = bind(&socket)?;
     println!("ready");
     let accept = async {
         loop {
@@ -106,6 +128,15 @@ async fn run(config: EngineConfig, socket: PathBuf) -> anyhow::Result<()> {
     tracing::info!("stopping every container");
     engine.shutdown(GRACE).await;
     Ok(fs::remove_file(&socket)?)
+}
+
+/// Listens for this user only. What one that was killed has left is replaced.
+fn bind(socket: &Path) -> anyhow::Result<UnixListener> {
+    fs::remove_file(socket)
+        .or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })?;
+    let listener = UnixListener::bind(socket).with_context(|| format!("{} cannot be listened at", socket.display()))?;
+    fs::set_permissions(socket, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
 }
 
 fn config(dir: &Path) -> anyhow::Result<EngineConfig> {

@@ -224,12 +224,15 @@ pub enum MountKind {
 }
 
 /// Where the host publishes a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PortBinding {
     /// The address the user gave; `None` leaves it to the host (loopback, both families).
     pub ip: Option<IpAddr>,
     /// 0 asks for any free one.
     pub port: u16,
+    /// With `port`, the ends of a range of which any free one will do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_port: Option<u16>,
 }
 
 /// What to do when a container ends by itself.

@@ -233,8 +233,10 @@ fn check(config: &ContainerConfig, host: &HostConfig, cpus: usize) -> Result<Vec
     if host.auto_remove && host.restart_policy != RestartPolicy::No {
         return refuse("can't create 'AutoRemove' container with restart policy");
     }
-    if let Some(port) = host.port_bindings.keys().find(|port| port.protocol != Protocol::Tcp) {
-        return Err(Error::InvalidParameter(format!("only TCP ports can be published yet; leave out {port}")));
+    if let Some(port) = host.port_bindings.keys().find(|port| port.protocol == Protocol::Sctp) {
+        return Err(Error::InvalidParameter(format!(
+            "SCTP ports cannot be published, only TCP and UDP; leave out {port}"
+        )));
     }
     log::rotation(&host.log_config)?;
     if let Some(stop) = &config.stop_signal {

@@ -207,8 +207,11 @@ impl Engine {
     /// When the stream broke or said something that makes no sense.
     pub async fn publish_link(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<()> {
         let engine = self.clone();
-        let taken_up = move |news| drop(tokio::spawn(async move { engine.ports_taken_up(news).await }));
-        let served = self.inner.port_link.serve(stream, taken_up).await;
+        let moved = move |news| {
+            let engine = engine.clone();
+            drop(tokio::spawn(async move { engine.ports_moved(news).await }));
+        };
+        let served = self.inner.port_link.serve(stream, moved).await;
         served.map_err(|e| Error::Unavailable(format!("the host no longer publishes ports: {e}")))
     }
 

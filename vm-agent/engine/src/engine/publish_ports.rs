@@ -3,11 +3,11 @@
 use super::Engine;
 use crate::{
     ContainerPort, Error, Protocol, Result,
-    container::{Definition, NetworkSettings},
+    container::{Definition, NetworkSettings, PortBinding},
     network::host_binding,
     port_link::fix_ports,
 };
-use berth_protocol::publish::{Publication, Transport};
+use berth_protocol::publish::{Moved, Publication, Transport};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -43,14 +43,14 @@ impl Engine {
         Ok(fix_ports(publications, &addresses))
     }
 
-    /// A host connected and was told what should be published: where it listens is entered, or that it does not.
-    pub(super) async fn ports_taken_up(&self, news: Vec<(Publication, Vec<SocketAddr>)>) {
+    /// Where the host listens now is entered, or that it does not; there is a word on every publication of a container.
+    pub(super) async fn ports_moved(&self, news: Vec<Moved>) {
         let mut by_container: BTreeMap<String, BTreeMap<ContainerPort, Vec<SocketAddr>>> = BTreeMap::new();
-        for (publication, addresses) in news {
-            let port = ContainerPort { number: publication.target.port(), protocol: Protocol::Tcp };
+        for Moved { publication, addresses } in news {
+            let port = container_port(&publication);
             if addresses.is_empty() {
                 let (name, port) = (&publication.name, publication.host_port);
-                tracing::warn!("the port {port} of {name} is no longer published: another program has it");
+                tracing::warn!("the port {port} of {name} is not published now; see why with: berth ports");
             }
             by_container.entry(publication.container).or_default().entry(port).or_default().extend(addresses);
         }
@@ -75,28 +75,42 @@ impl Engine {
     }
 }
 
+/// The port that a publication is of.
+fn container_port(publication: &Publication) -> ContainerPort {
+    let protocol = match publication.transport {
+        Transport::Tcp => Protocol::Tcp,
+        Transport::Udp => Protocol::Udp,
+    };
+    ContainerPort { number: publication.target.port(), protocol }
+}
+
 /// What is to be published: the bindings asked for, and with `-P` every other exposed port.
 fn wishes(definition: &Definition, name: &str, address: IpAddr) -> Vec<(ContainerPort, Publication)> {
     let bindings: &BTreeMap<_, _> = &definition.host.port_bindings;
-    let publication = |port: ContainerPort, host_ip, host_port| Publication {
-        container: definition.id.clone(),
-        name: name.to_owned(),
-        host_ip,
-        host_port,
-        target: SocketAddr::new(address, port.number),
-        transport: Transport::Tcp,
+    let publication = |port: ContainerPort, binding: &PortBinding| {
+        let publication = Publication {
+            container: definition.id.clone(),
+            name: name.to_owned(),
+            host_ip: binding.ip,
+            host_port: binding.port,
+            host_port_last: binding.last_port,
+            target: SocketAddr::new(address, port.number),
+            transport: transport(port.protocol)?,
+        };
+        Some((port, publication))
     };
-    let mut wishes: Vec<_> = bindings
-        .iter()
-        .flat_map(|(port, bindings)| bindings.iter().map(|b| (*port, publication(*port, b.ip, b.port))))
-        .collect();
-    if definition.host.publish_all_ports {
-        let rest = definition
-            .config
-            .exposed_ports
-            .iter()
-            .filter(|port| port.protocol == Protocol::Tcp && bindings.get(port).is_none_or(Vec::is_empty));
-        wishes.extend(rest.map(|port| (*port, publication(*port, None, 0))));
+    let asked = bindings.iter().flat_map(|(port, bindings)| bindings.iter().map(|binding| (*port, binding)));
+    let anywhere = PortBinding::default();
+    let exposed = definition.config.exposed_ports.iter().filter(|_| definition.host.publish_all_ports);
+    let rest = exposed.filter(|port| bindings.get(port).is_none_or(Vec::is_empty)).map(|port| (*port, &anywhere));
+    asked.chain(rest).filter_map(|(port, binding)| publication(port, binding)).collect()
+}
+
+/// How a protocol is carried; SCTP is not.
+const fn transport(protocol: Protocol) -> Option<Transport> {
+    match protocol {
+        Protocol::Tcp => Some(Transport::Tcp),
+        Protocol::Udp => Some(Transport::Udp),
+        Protocol::Sctp => None,
     }
-    wishes
 }

@@ -1,5 +1,5 @@
 use super::*;
-use berth_protocol::publish::Transport;
+use berth_protocol::publish::{Reply, Transport};
 use tokio::io::DuplexStream;
 
 fn publication(container: &str, host_port: u16) -> Publication {
@@ -8,6 +8,7 @@ fn publication(container: &str, host_port: u16) -> Publication {
         name: "web".into(),
         host_ip: None,
         host_port,
+        host_port_last: None,
         target: "172.17.0.2:80".parse().unwrap(),
         transport: Transport::Tcp,
     }
@@ -26,7 +27,11 @@ impl Host {
     }
 
     async fn answer(&mut self, id: u64, outcome: Outcome) {
-        self.0.write_all(&frame::encode(&Reply { id, outcome }).unwrap()).await.unwrap();
+        self.say(Answer::Reply(Reply { id, outcome })).await;
+    }
+
+    async fn say(&mut self, answer: Answer) {
+        self.0.write_all(&frame::encode(&answer).unwrap()).await.unwrap();
     }
 }
 
@@ -120,17 +125,21 @@ async fn a_withdrawal_names_the_container_and_is_not_repeated() {
 }
 
 #[tokio::test]
-async fn where_the_host_listens_after_a_reconnect_is_told() {
+async fn where_the_host_listens_after_a_reconnect_and_later_is_told() {
     let link = PortLink::default();
     link.adopt(vec![publication("a", 80), publication("b", 81)]);
     let (ours, theirs) = tokio::io::duplex(1 << 16);
-    let (told, telling) = oneshot::channel();
+    let (told, mut telling) = mpsc::unbounded_channel();
     let serving = link.clone();
-    tokio::spawn(async move { serving.serve(ours, |news| told.send(news).unwrap()).await });
+    tokio::spawn(async move { serving.serve(ours, move |news| told.send(news).unwrap()).await });
     let mut host = Host(theirs);
     let request = host.asked().await;
     host.answer(request.id, Outcome::Published(vec![at(80), vec![]])).await;
-    assert_eq!(telling.await.unwrap(), [(publication("a", 80), at(80)), (publication("b", 81), vec![])]);
+    let moved = |container: &str, port, addresses| Moved { publication: publication(container, port), addresses };
+    assert_eq!(telling.recv().await.unwrap(), [moved("a", 80, at(80)), moved("b", 81, vec![])]);
+    // Whoever had it is gone.
+    host.say(Answer::Moved(vec![moved("b", 81, at(81))])).await;
+    assert_eq!(telling.recv().await.unwrap(), [moved("b", 81, at(81))]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@ use crate::ground::{on_own_ground, output, run, shell};
 use berth_engine::container::{ContainerState, PortBinding, RemoveOptions, StopOptions, WaitCondition};
 use berth_protocol::{
     frame,
-    publish::{Ask, Outcome, Reply, Request},
+    publish::{Answer, Ask, Outcome, Reply, Request},
 };
 use std::{
     io::{Read, Write},
@@ -98,16 +98,18 @@ fn a_server_is_reached_and_its_port_published() {
                         Outcome::Published(vec![vec!["127.0.0.1:8080".parse().unwrap()]])
                     }
                     Ask::Withdraw { .. } => {
-                        host.write_all(&frame::encode(&Reply { id, outcome: Outcome::Done }).unwrap()).await.unwrap();
+                        let answer = Answer::Reply(Reply { id, outcome: Outcome::Done });
+                        host.write_all(&frame::encode(&answer).unwrap()).await.unwrap();
                         return targets;
                     }
                     Ask::Resync(_) => Outcome::Done,
                 };
-                host.write_all(&frame::encode(&Reply { id, outcome }).unwrap()).await.unwrap();
+                host.write_all(&frame::encode(&Answer::Reply(Reply { id, outcome })).unwrap()).await.unwrap();
             }
         });
         let request = shell("web", "httpd -f -p 80 -h /www", |_, host| {
-            host.port_bindings.insert("80/tcp".parse().unwrap(), vec![PortBinding { ip: None, port: 8080 }]);
+            host.port_bindings
+                .insert("80/tcp".parse().unwrap(), vec![PortBinding { port: 8080, ..PortBinding::default() }]);
         });
         engine.create_container(request).await.unwrap();
         engine.start_container("web").await.unwrap();

@@ -38,7 +38,6 @@ impl Accept for VsockListener {
     }
 }
 
-#[cfg(test)]
 impl Accept for tokio::net::UnixListener {
     type Stream = tokio::net::UnixStream;
 

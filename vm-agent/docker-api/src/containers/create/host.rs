@@ -198,7 +198,7 @@ fn port_bindings(asked: BTreeMap<String, Option<Vec<BindingIn>>>) -> Reply<BTree
             bindings.unwrap_or_default().into_iter().map(binding).collect::<Reply<Vec<PortBinding>>>()?;
         if bindings.is_empty() {
             // Docker fills an empty list with "anywhere" (moby, handlePortBindingsBC).
-            bindings.push(PortBinding { ip: None, port: 0 });
+            bindings.push(PortBinding::default());
         }
         // `80` and `80/tcp` are one port.
         all.entry(config::port(&port)?).or_default().extend(bindings);
@@ -209,12 +209,22 @@ fn port_bindings(asked: BTreeMap<String, Option<Vec<BindingIn>>>) -> Reply<BTree
 fn binding(asked: BindingIn) -> Reply<PortBinding> {
     let (ip, port) = (asked.host_ip.unwrap_or_default(), asked.host_port.unwrap_or_default());
     let ip = if ip.is_empty() { None } else { Some(address("HostIp", &ip)?) };
-    let port = if port.is_empty() {
-        0
-    } else {
-        port.parse().map_err(|_| ApiError::bad_request(format!("invalid port specification: \"{port}\"")))?
-    };
-    Ok(PortBinding { ip, port })
+    let (port, last_port) = host_ports(&port)?;
+    Ok(PortBinding { ip, port, last_port })
+}
+
+/// `8080`, or a range of which any free one will do, or nothing.
+fn host_ports(text: &str) -> Reply<(u16, Option<u16>)> {
+    let bad = || ApiError::bad_request(format!("invalid port specification: \"{text}\""));
+    let port = |text: &str| text.parse().map_err(|_| bad());
+    match text.split_once('-') {
+        None if text.is_empty() => Ok((0, None)),
+        None => Ok((port(text)?, None)),
+        Some((first, last)) => match (port(first)?, port(last)?) {
+            (first, last) if first == 0 || first > last => Err(bad()),
+            (first, last) => Ok((first, (first < last).then_some(last))),
+        },
+    }
 }
 
 fn address(field: &str, text: &str) -> Reply<IpAddr> {

@@ -30,7 +30,7 @@ fn what_docker_run_sends_is_understood_whole() {
     assert_eq!(request.config.entrypoint, None);
     assert_eq!(request.host.binds, ["db:/var/lib/db"]);
     let port = "80/tcp".parse().unwrap();
-    assert_eq!(request.host.port_bindings[&port], [PortBinding { ip: None, port: 8080 }]);
+    assert_eq!(request.host.port_bindings[&port], [PortBinding { port: 8080, ..PortBinding::default() }]);
     assert!(request.config.exposed_ports.contains(&port) && request.host.auto_remove);
     assert_eq!(request.host.network_mode, NetworkMode::Default);
     assert_eq!(request.host.resources, berth_engine::container::Resources::default());
@@ -78,7 +78,7 @@ fn limits_and_options_reach_the_engine() {
                 { "Type": "volume", "Source": "db", "Target": "/db", "VolumeOptions": { "NoCopy": true } },
                 { "Type": "tmpfs", "Target": "/t", "TmpfsOptions": { "SizeBytes": 4096, "Mode": 493 } },
             ],
-            "PortBindings": { "53/udp": null, "80": [{ "HostIp": "0.0.0.0" }] },
+            "PortBindings": { "53/udp": null, "80": [{ "HostIp": "0.0.0.0" }], "81": [{ "HostPort": "8000-8010" }] },
             "BlkioWeight": 300, "BlkioWeightDevice": [{ "Path": "/dev/vda", "Weight": 20 }],
             "BlkioDeviceReadIOps": [{ "Path": "/dev/vda", "Rate": 5 }],
             "MemorySwappiness": 60, "OomKillDisable": true,
@@ -102,9 +102,11 @@ fn limits_and_options_reach_the_engine() {
     assert_eq!(host.restart_policy, RestartPolicy::OnFailure(5));
     assert_eq!((host.mounts[0].kind, host.mounts[0].no_copy), (MountKind::Volume, true));
     assert_eq!((host.mounts[1].tmpfs_size, host.mounts[1].tmpfs_mode), (Some(4096), Some(493)));
-    assert_eq!(host.port_bindings[&"53/udp".parse().unwrap()], [PortBinding { ip: None, port: 0 }]);
-    let anywhere = PortBinding { ip: Some([0, 0, 0, 0].into()), port: 0 };
+    assert_eq!(host.port_bindings[&"53/udp".parse().unwrap()], [PortBinding::default()]);
+    let anywhere = PortBinding { ip: Some([0, 0, 0, 0].into()), ..PortBinding::default() };
     assert_eq!(host.port_bindings[&"80/tcp".parse().unwrap()], [anywhere]);
+    let any_of = PortBinding { port: 8000, last_port: Some(8010), ..PortBinding::default() };
+    assert_eq!(host.port_bindings[&"81/tcp".parse().unwrap()], [any_of]);
     assert_eq!(
         warnings,
         [
@@ -122,6 +124,7 @@ fn what_makes_no_sense_is_refused_with_one_sentence() {
         (refusal(json!({ "Healthcheck": { "Interval": 5 } })), "Interval in Healthcheck cannot be less than 1ms"),
         (refusal(json!({ "Healthcheck": { "Retries": -1 } })), "Retries in Healthcheck cannot be negative"),
         (host(json!({ "PortBindings": { "80": [{ "HostPort": "web" }] } })), "invalid port specification: \"web\""),
+        (host(json!({ "PortBindings": { "80": [{ "HostPort": "9-8" }] } })), "invalid port specification: \"9-8\""),
         (
             host(json!({ "PortBindings": { "80": [{ "HostIp": "web" }] } })),
             "invalid HostIp: \"web\" is not an IP address",

@@ -254,7 +254,11 @@ impl From<PortBinding> for BindingOut {
     fn from(binding: PortBinding) -> Self {
         Self {
             host_ip: binding.ip.map(|ip| ip.to_string()).unwrap_or_default(),
-            host_port: if binding.port == 0 { String::new() } else { binding.port.to_string() },
+            host_port: match (binding.port, binding.last_port) {
+                (0, _) => String::new(),
+                (port, None) => port.to_string(),
+                (first, Some(last)) => format!("{first}-{last}"),
+            },
         }
     }
 }

@@ -43,7 +43,7 @@ fn container() -> ContainerDetails {
         },
         host: HostConfig {
             binds: vec!["db:/db".into()],
-            port_bindings: [(port("80/tcp"), vec![PortBinding { ip: None, port: 8080 }])].into(),
+            port_bindings: [(port("80/tcp"), vec![PortBinding { port: 8080, ..PortBinding::default() }])].into(),
             restart_policy: RestartPolicy::OnFailure(3),
             mounts: vec![Mount {
                 kind: MountKind::Tmpfs,

@@ -6,11 +6,12 @@ use crate::{
     log::{LogOptions, Stdio},
     seam::StartError,
 };
+use berth_protocol::publish::Moved;
 use futures_util::StreamExt;
 
 fn publish(port: u16) -> impl FnOnce(&mut HostConfig) {
     move |host| {
-        host.port_bindings.insert("80/tcp".parse().unwrap(), vec![PortBinding { ip: None, port }]);
+        host.port_bindings.insert("80/tcp".parse().unwrap(), vec![PortBinding { port, ..PortBinding::default() }]);
     }
 }
 
@@ -139,9 +140,10 @@ async fn a_port_that_the_host_lost_is_no_longer_shown() {
     let id = case.run("web", publish(8080)).await;
     let port = "80/tcp".parse().unwrap();
     let publication = case.engine.inner.roster.find(&id).unwrap().now().unwrap().publications[0].clone();
-    case.engine.ports_taken_up(vec![(publication.clone(), vec![])]).await;
+    let moved = |addresses: Vec<_>| vec![Moved { publication: publication.clone(), addresses }];
+    case.engine.ports_moved(moved(vec![])).await;
     assert!(case.engine.inspect_container("web").await.unwrap().network.ports[&port].is_empty());
-    case.engine.ports_taken_up(vec![(publication, vec!["127.0.0.1:8080".parse().unwrap()])]).await;
+    case.engine.ports_moved(moved(vec!["127.0.0.1:8080".parse().unwrap()])).await;
     assert_eq!(case.engine.inspect_container("web").await.unwrap().network.ports[&port].len(), 1);
 }
 

@@ -6,7 +6,7 @@ use crate::{
 };
 
 fn published(host: &mut HostConfig) {
-    host.port_bindings.insert("80/tcp".parse().unwrap(), vec![PortBinding { ip: None, port: 0 }]);
+    host.port_bindings.insert("80/tcp".parse().unwrap(), vec![PortBinding::default()]);
 }
 
 const END: Timestamp = Timestamp(1_800_000_100_000_000_000);

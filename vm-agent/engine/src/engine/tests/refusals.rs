@@ -42,11 +42,11 @@ async fn bad_requests_are_refused_and_leave_nothing() {
         assert!(text.starts_with(expected), "{text}");
     }
     let (text, _) = said(&case, |r| {
-        let port = "53/udp".parse().unwrap();
-        r.host.port_bindings.insert(port, vec![PortBinding { ip: None, port: 0 }]);
+        let port = "132/sctp".parse().unwrap();
+        r.host.port_bindings.insert(port, vec![PortBinding::default()]);
     })
     .await;
-    assert_eq!(text, "only TCP ports can be published yet; leave out 53/udp");
+    assert_eq!(text, "SCTP ports cannot be published, only TCP and UDP; leave out 132/sctp");
     let (text, _) = said(&case, |r| {
         r.host.auto_remove = true;
         r.host.restart_policy = RestartPolicy::Always;
