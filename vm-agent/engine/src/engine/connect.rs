@@ -35,7 +35,7 @@ impl Engine {
             self.inner
                 .roster
                 .find(name)
-                .map_err(|e| Error::NotFound(format!("could not get container for {name}: {e}")))?;
+                .map_err(|e| Error::InvalidParameter(format!("could not get container for {name}: {e}")))?;
         }
         let own = mode_name(mode);
         let mut networks = BTreeMap::new();
@@ -53,7 +53,8 @@ impl Engine {
             asked.entry(own.to_owned()).or_default();
         }
         for (given, settings) in asked {
-            let row = self.inner.networks.find(&given)?;
+            // Not as something that was not found: a client would take that for the image, and pull it.
+            let row = self.inner.networks.find(&given).map_err(|e| Error::InvalidParameter(e.to_string()))?;
             self.check_endpoint(&row, &settings)?;
             let endpoint = Endpoint { asked: settings, network_id: row.id.clone(), ..Endpoint::default() };
             // A network may be given by its name and by its id: what is asked for counts.

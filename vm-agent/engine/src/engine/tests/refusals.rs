@@ -32,7 +32,7 @@ async fn bad_requests_are_refused_and_leave_nothing() {
     let (text, _) = said(&case, |r| r.host.binds = vec!["/home/me:/src".into()]).await;
     assert!(text.contains("/home/me cannot be mounted"), "{text}");
     let (text, kind) = said(&case, |r| r.host.network_mode = NetworkMode::Named("mine".into())).await;
-    assert_eq!((text.as_str(), kind), ("network mine not found", ErrorKind::NotFound));
+    assert_eq!((text.as_str(), kind), ("network mine not found", ErrorKind::InvalidParameter));
     for (key, value, expected) in [
         ("what", "1", "unknown log opt 'what' for json-file log driver"),
         ("tag", "{{.Nope}}", "failed to initialize logging driver: the tag has no field {{.Nope}}"),
