@@ -11,6 +11,7 @@ mod list;
 mod logs;
 mod memory;
 mod place;
+mod ports;
 mod prepared;
 mod pull;
 mod runtime;
@@ -20,7 +21,7 @@ use std::process::ExitCode;
 /// A bench: its name, and how it runs for a number of rounds.
 type Bench = (&'static str, fn(u32));
 
-const BENCHES: [Bench; 8] = [
+const BENCHES: [Bench; 9] = [
     ("boot", boot::run),
     ("runtime", runtime::run),
     ("api", api::run),
@@ -29,6 +30,7 @@ const BENCHES: [Bench; 8] = [
     ("follower", follower::run),
     ("memory", memory::run),
     ("pull", pull::run),
+    ("ports", ports::run),
 ];
 
 fn main() -> ExitCode {

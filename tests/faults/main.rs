@@ -6,6 +6,7 @@
 
 mod answers;
 mod attacks;
+mod channel_cut;
 mod concurrent;
 mod disk;
 mod disk_full;

@@ -44,6 +44,7 @@ impl Connector for Sockets {
 async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().map(PathBuf::from).ok_or_else(|| anyhow::anyhow!("usage: native-ports DIR"))?;
+    platform::raise_file_limit();
     let ports = Ports::new(Sharing::default(), platform::port_holder);
     let guest = Guest::new(Arc::new(Sockets(dir)), Secret::new(SECRET));
     ports.set_guest(Some(guest.clone()));

@@ -63,6 +63,7 @@ pub fn platform_driver() -> ChooseDriver {
 /// [`DaemonError`] when it cannot begin.
 pub async fn run(home: BerthHome, share: Share, choose_driver: ChooseDriver) -> Result<(), DaemonError> {
     logging::start(&home)?;
+    platform::raise_file_limit();
     let settings = Settings::load(&home)?;
     tracing::info!(version = berth_api::VERSION, home = %home.root().display(), share = %share.root().display(), "berthd starts");
     let ports = Ports::new(settings.sharing(), platform::port_holder);

@@ -5,6 +5,7 @@ mod descriptors;
 mod impostors;
 mod labels;
 mod links;
+mod neighbours;
 mod runtime;
 mod swaps;
 

@@ -4,10 +4,14 @@
 mod archive;
 mod client;
 mod ground;
+mod inside;
+mod ports;
 
 pub use archive::{Layer, busybox, image};
 pub use client::{Answer, Client, Pieces};
 pub use ground::{Ground, Traces};
+pub use inside::inside;
+pub use ports::Ports;
 
 use serde_json::Value;
 use std::io::{BufRead, BufReader};

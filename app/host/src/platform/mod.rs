@@ -4,12 +4,12 @@
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
-pub use unix::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, private_folder};
+pub use unix::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, private_folder, raise_file_limit};
 
 #[cfg(windows)]
 mod windows;
 #[cfg(windows)]
-pub use windows::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, private_folder};
+pub use windows::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, private_folder, raise_file_limit};
 
 #[cfg(target_os = "linux")]
 mod linux;

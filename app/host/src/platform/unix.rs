@@ -28,6 +28,17 @@ pub fn private_folder(path: &Path) -> io::Result<()> {
     fs::set_permissions(path, fs::Permissions::from_mode(FOLDER_MODE))
 }
 
+/// Takes as many descriptors as this user may have: a shell gives about a thousand, and each connection of a published port
+/// takes one.
+pub fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!(%error, "the limit of open files stays");
+    }
+}
+
 /// The local socket, listening. Its file goes with it.
 #[derive(Debug)]
 pub struct Listener {

@@ -12,7 +12,7 @@ use anyhow::Result;
 const CASES: [&str; 4] = ["-p", "berth-tests", "--test", "faults"];
 
 /// What `cargo xtask faults` knows: the fault, the case that makes it, and how often in full.
-const FAULTS: [(&str, &str, u32); 15] = [
+const FAULTS: [(&str, &str, u32); 17] = [
     ("engine-killed", "engine_killed", 2_000),
     ("engine-restarts", "engine_restarts", 100),
     ("concurrent", "requests_at_once", 1_000_000),
@@ -27,6 +27,8 @@ const FAULTS: [(&str, &str, u32); 15] = [
     ("attack-copy", "a_swapped_directory_is_not_copied", 10_000),
     ("attack-helpers", "nothing_of_an_image_runs", 1),
     ("attack-bombs", "bombs_take_little_memory", 1_000),
+    ("attack-neighbour", "a_neighbour_reaches_only", 1),
+    ("channel-cut", "a_channel_that_is_cut", 500),
     ("attack-labels", "labels_are_data", 2_000),
 ];
 
