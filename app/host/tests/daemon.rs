@@ -4,12 +4,12 @@
 
 mod engine;
 
-use berth_api::{Code, MachineState, StepState, machine::STOPPED_TEXT};
-use berth_protocol::publish::{Ask, Outcome};
+use berth_api::{Code, MachineState, PortHealth, SharePorts, StepState, machine::STOPPED_TEXT};
+use berth_protocol::publish::{Ask, Outcome, Publication, Transport};
 use engine::{Berthd, Guest, publication};
 use futures_util::StreamExt;
 use std::{pin::pin, sync::atomic::Ordering, time::Duration};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 
 const GET_HELLO: &str = "GET /hello HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n";
 
@@ -154,6 +154,95 @@ async fn published_ports_reach_their_container_until_they_are_withdrawn() {
 
     assert_eq!(guest.ask(Ask::Withdraw { container: "c1".into() }).await, Outcome::Done);
     assert!(berthd.client.ports().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_port_is_opened_at_a_word_which_the_engine_learns_and_the_settings_keep() {
+    let guest = Guest::new();
+    let berthd = Berthd::start(guest.driver()).await;
+    berthd.client.ensure_running(|_| {}).await.unwrap();
+    let mut seen = pin!(berthd.client.port_events().await.unwrap());
+    assert!(seen.next().await.unwrap().unwrap().is_empty());
+    let Outcome::Published(addresses) = guest.ask(Ask::Publish(vec![publication("c1", 0)])).await else {
+        panic!("refused")
+    };
+    let port = addresses[0][0].port();
+    let wish = |port: &str, on| SharePorts { port: Some(port.to_owned()), on };
+    let row = berthd.client.share_ports(&wish(&port.to_string(), true)).await.unwrap().remove(0);
+    assert_eq!((row.host_ips[0].as_str(), row.shared, row.health), ("0.0.0.0", true, PortHealth::Listening));
+    while !seen.next().await.unwrap().unwrap().iter().any(|row| row.shared) {}
+    let settings = berth_host::settings::Settings::load(&berthd.home).unwrap();
+    assert_eq!((settings.sharing().ports.len(), settings.disk_bytes), (1, 1 << 20));
+
+    // The host's next answer comes behind what it had to say before.
+    assert_eq!(guest.ask(Ask::Withdraw { container: "nobody".into() }).await, Outcome::Done);
+    let moved = guest.moved.lock().unwrap().clone();
+    assert!(moved.iter().any(|moved| moved.addresses.iter().any(|at| at.ip().is_unspecified())), "{moved:?}");
+
+    let given = Publication { host_ip: Some([127, 0, 0, 1].into()), ..publication("c2", 0) };
+    let Outcome::Published(addresses) = guest.ask(Ask::Publish(vec![given])).await else { panic!("refused") };
+    let refused = berthd.client.share_ports(&wish(&addresses[0][0].port().to_string(), true)).await.unwrap_err();
+    assert_eq!(refused.problem().code, Code::Conflict);
+    assert!(refused.to_string().ends_with("listens at 127.0.0.1, which was given when it was published"));
+    let refused = berthd.client.share_ports(&wish("web", true)).await.unwrap_err();
+    assert_eq!(refused.to_string(), "\"web\" is no port; write 8080, 8080/tcp or 53/udp");
+}
+
+#[tokio::test]
+async fn after_a_kill_the_next_berthd_has_the_ports_within_a_second_and_no_flow_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut killed = tokio::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "a_berthd_that_will_be_killed", "--ignored", "--nocapture"])
+        .env("BERTH_TEST_FOLDER", folder.path())
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = tokio::io::BufReader::new(killed.stdout.take().unwrap()).lines();
+    let port: u16 = loop {
+        let line = lines.next_line().await.unwrap().expect("it says its port");
+        if let Some(port) = line.strip_prefix("port ") {
+            break port.parse().unwrap();
+        }
+    };
+    let mut flow = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    let mut page = [0; 15];
+    flow.read_exact(&mut page).await.unwrap();
+    killed.kill().await.unwrap();
+    let mut rest = Vec::new();
+    // Ended or reset: the client is not left waiting.
+    drop(tokio::time::timeout(Duration::from_secs(1), flow.read_to_end(&mut rest)).await.expect("the flow ends"));
+
+    let guest = Guest::new();
+    let from = std::time::Instant::now();
+    let berthd = Berthd::start_in(folder.path(), guest.driver()).await;
+    berthd.client.ensure_running(|_| {}).await.unwrap();
+    let udp = Publication { transport: Transport::Udp, ..publication("c1", port) };
+    let asked = guest.ask(Ask::Resync(vec![publication("c1", port), udp])).await;
+    let took = from.elapsed();
+    let Outcome::Published(addresses) = asked else { panic!("{asked:?}") };
+    assert!(addresses.iter().all(|addresses| addresses.iter().any(|at| at.port() == port)), "{addresses:?}");
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    assert!(berthd.client.ports().await.unwrap().iter().all(|row| row.health == PortHealth::Listening));
+    let mut flow = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    flow.read_exact(&mut page).await.unwrap();
+}
+
+/// Not a test: what the test above kills.
+#[tokio::test]
+#[ignore = "run by a test as another process"]
+async fn a_berthd_that_will_be_killed() {
+    let folder = std::path::PathBuf::from(std::env::var_os("BERTH_TEST_FOLDER").unwrap());
+    let guest = Guest::new();
+    let berthd = Berthd::start_in(&folder, guest.driver()).await;
+    berthd.client.ensure_running(|_| {}).await.unwrap();
+    let tcp = guest.ask(Ask::Publish(vec![publication("c1", 0)])).await;
+    let Outcome::Published(addresses) = tcp else { panic!("{tcp:?}") };
+    let port = addresses[0][0].port();
+    let udp = Publication { transport: Transport::Udp, ..publication("c1", port) };
+    assert!(matches!(guest.ask(Ask::Publish(vec![udp])).await, Outcome::Published(_)));
+    println!("\nport {port}");
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]

@@ -236,17 +236,26 @@ pub struct Berthd {
     pub home: BerthHome,
     pub run: tokio::task::JoinHandle<Result<(), berth_host::daemon::DaemonError>>,
     pub instance: berth_host::instance::Instance,
-    _folder: tempfile::TempDir,
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Berthd {
     pub async fn start(driver: ChooseDriver) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let home = BerthHome::at(folder.path().join("home"));
+        let started = Self::start_in(folder.path(), driver).await;
+        Self { _folder: Some(folder), ..started }
+    }
+
+    /// One in a folder that an earlier one may have left.
+    pub async fn start_in(folder: &Path, driver: ChooseDriver) -> Self {
+        let home = BerthHome::at(folder.join("home"));
         std::fs::create_dir_all(home.root()).unwrap();
-        // A disk of the default size would be sparse, but not every file system of a test machine allows it.
-        std::fs::write(home.root().join("settings.json"), r#"{"disk_bytes": 1048576}"#).unwrap();
-        let share = share(folder.path());
+        let settings = home.root().join("settings.json");
+        if !settings.exists() {
+            // A disk of the default size would be sparse, but not every file system of a test machine allows it.
+            std::fs::write(settings, r#"{"disk_bytes": 1048576}"#).unwrap();
+        }
+        let share = share(folder);
         let instance = berth_host::instance::Instance::acquire(&home).unwrap();
         let run = tokio::spawn(berth_host::daemon::run(home.clone(), share, driver));
         let client = Client::new(home.clone());
@@ -254,7 +263,7 @@ impl Berthd {
             assert!(!run.is_finished(), "berthd ended: {:?}", run.await);
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        Self { client, home, run, instance, _folder: folder }
+        Self { client, home, run, instance, _folder: None }
     }
 
     /// Sends raw bytes over the socket, ends the writing side, and reads to the end.
