@@ -118,6 +118,30 @@ fn merge(into: &mut Value, from: Value) {
 }
 
 #[test]
+fn a_network_is_made_of_any_body_or_not_at_all() {
+    let case = Case::new();
+    let made = json!({ "Name": "a", "Driver": "bridge", "EnableIPv6": true, "Internal": false, "Attachable": true,
+        "IPAM": { "Driver": "default", "Options": {}, "Config": [{ "Subnet": "10.5.0.0/24", "IPRange": "10.5.0.128/25",
+            "Gateway": "10.5.0.1", "AuxiliaryAddresses": { "router": "10.5.0.5" } }] },
+        "Options": { "com.docker.network.driver.mtu": "1400", "parent": "eth0" }, "Labels": { "a": "b" } });
+    let connected = json!({ "Container": "box", "EndpointConfig": { "IPAMConfig": { "IPv4Address": "10.5.0.9" },
+        "Aliases": ["x"], "Links": ["box:y"], "DriverOpts": { "a": "b" }, "GwPriority": 1, "MacAddress": "" } });
+    let (status, _) = case.ask("POST", "/containers/create?name=box", r#"{"Image": "busybox"}"#);
+    assert_eq!(status, StatusCode::CREATED);
+    proptest!(|(made in berth_fuzz::changed(made), connected in berth_fuzz::changed(connected))| {
+        let (status, answer) = case.answer("POST", "/networks/create", made.to_string())?;
+        let networks = case.ask("GET", "/networks", Body::empty()).1.as_array().unwrap().len();
+        prop_assert_eq!(networks, 3 + usize::from(status == StatusCode::CREATED));
+        if status == StatusCode::CREATED {
+            let id = answer["Id"].as_str().unwrap();
+            case.answer("POST", &format!("/networks/{id}/connect"), connected.to_string())?;
+            case.answer("POST", &format!("/networks/{id}/disconnect"), connected.to_string())?;
+            prop_assert_eq!(case.ask("DELETE", &format!("/networks/{id}"), Body::empty()).0, StatusCode::NO_CONTENT);
+        }
+    });
+}
+
+#[test]
 fn what_is_changed_here_is_accepted_as_it_is() {
     let case = Case::new();
     let (status, answer) = case.ask("POST", "/containers/create", create().to_string());

@@ -35,7 +35,7 @@ impl Engine {
             ));
         }
         if request.ingress || !matches!(request.scope.as_str(), "" | "local") {
-            return Err(Error::Unavailable(
+            return Err(Error::Forbidden(
                 "This node is not a swarm manager. Berth has no swarms: leave out ingress and scope.".to_owned(),
             ));
         }

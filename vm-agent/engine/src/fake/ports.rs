@@ -22,6 +22,11 @@ impl FakePorts {
         self.published.lock().unwrap().iter().map(|p| (p.container.clone(), p.host_port)).collect()
     }
 
+    /// Where what is published leads.
+    pub fn targets(&self) -> Vec<SocketAddr> {
+        self.published.lock().unwrap().iter().map(|publication| publication.target).collect()
+    }
+
     /// The engine died: another asks anew.
     pub fn forget(&self) {
         self.published.lock().unwrap().clear();

@@ -38,7 +38,7 @@ impl Driver {
             "macvlan" => Ok(Self::Macvlan),
             "ipvlan" => Ok(Self::Ipvlan),
             "host" | "null" => Err(Error::Forbidden(format!("only one instance of \"{name}\" network is allowed"))),
-            "overlay" => Err(Error::Unavailable(
+            "overlay" => Err(Error::Forbidden(
                 "This node is not a swarm manager. Berth has no swarms: use a bridge network.".to_owned(),
             )),
             other => Err(Error::NotFound(format!("plugin {other:?} not found"))),

@@ -5,6 +5,7 @@ mod images;
 mod lifecycle;
 mod limits;
 mod names;
+mod networks;
 mod recovery;
 mod refusals;
 mod sharing;
@@ -15,6 +16,7 @@ use crate::{
     Engine,
     container::{ContainerConfig, ContainerState, CreateContainer, HostConfig, StateDetails},
     fake::Fakes,
+    network::CreateNetwork,
 };
 use std::time::Duration;
 
@@ -53,6 +55,11 @@ impl Case {
         self.fakes.snapshots.lose_mounts();
         std::fs::remove_dir_all(self.dir.path().join("run")).unwrap();
         self.engine_restarted().await
+    }
+
+    async fn network(&self, name: &str) -> String {
+        let asked = CreateNetwork { name: name.to_owned(), ..CreateNetwork::default() };
+        self.engine.create_network(asked).await.unwrap()
     }
 
     async fn create(&self, name: &str, change: impl FnOnce(&mut HostConfig)) -> String {

@@ -1,17 +1,10 @@
 //! Which names a container can resolve.
 
 use super::*;
-use crate::{
-    container::{EndpointSettings, NetworkMode},
-    network::CreateNetwork,
-};
+use crate::container::{EndpointSettings, NetworkMode};
 use std::net::IpAddr;
 
 impl Case {
-    async fn network(&self, name: &str) {
-        self.engine.create_network(CreateNetwork { name: name.into(), ..CreateNetwork::default() }).await.unwrap();
-    }
-
     async fn run_on(&self, network: &str, name: &str, aliases: &[&str]) -> String {
         let mut request = busybox(name, |host| host.network_mode = NetworkMode::Named(network.into()));
         let aliases = aliases.iter().map(|alias| (*alias).to_owned()).collect();
