@@ -21,7 +21,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("berth-network", &["berth-protocol"]),
     ("berth-engine", &["berth-database", "berth-image", "berth-network", "berth-protocol"]),
     ("berth-docker-api", &["berth-engine"]),
-    ("berth-agent", &["berth-docker-api", "berth-engine", "berth-image", "berth-network", "berth-protocol"]),
+    ("berth-uplink", &["berth-protocol"]),
+    (
+        "berth-agent",
+        &["berth-docker-api", "berth-engine", "berth-image", "berth-network", "berth-protocol", "berth-uplink"],
+    ),
     ("berth-runtime", &[]),
     // Developer programs, which may know everything that is built.
     ("guest-image", &[]),
@@ -43,6 +47,7 @@ const ONLY: &[(&str, &[&str], &str)] = &[
 const NEVER: &[(&str, &[&str], &str)] = &[
     ("berth-runtime", &["tokio"], "namespaces are made by a process with one thread"),
     ("berth-protocol", &["tokio"], "the wire does no I/O"),
+    ("berth-uplink", &["tokio"], "two threads that wait are enough"),
     ("berth-engine", &["axum", "hyper", "http"], "the engine knows no HTTP"),
     ("berth-network", &["axum", "hyper", "http"], "the network knows no HTTP"),
     ("berth-api", &["tauri"], "the host surface knows no window"),

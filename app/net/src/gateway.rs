@@ -71,6 +71,7 @@ impl Gateway {
     pub async fn serve(&mut self, link: impl FrameLink) -> io::Result<()> {
         let (mut source, mut sink) = link.split();
         let Self { flows, outgoing } = self;
+        flows.hurry();
         let read = async {
             let mut frames = Vec::new();
             loop {
@@ -140,6 +141,14 @@ struct Used {
 }
 
 impl Flows {
+    /// Tells the connections that there is a new link, by a packet without a byte.
+    fn hurry(&self) {
+        for packets in self.connections.values() {
+            // One that has packets waiting need not be told.
+            drop(packets.try_send(Bytes::new()));
+        }
+    }
+
     fn take(&mut self, bytes: Bytes) {
         let Some(packet) = Packet::read(bytes) else { return };
         // Whoever speaks for another address is not the guest.

@@ -7,8 +7,9 @@ use crate::{
     link::Frame,
     packet::Packet,
     reply::{self, Quote},
-    udp::tell,
+    udp::{receive, tell},
 };
+use bytes::BytesMut;
 use smoltcp::wire::IpProtocol;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::{
@@ -20,8 +21,6 @@ use tokio::{net::UdpSocket, sync::mpsc, time::sleep};
 
 /// How long after the last request answers are waited for.
 const QUIET: Duration = Duration::from_secs(30);
-/// The largest message, bytes.
-const LARGEST: usize = 65_535;
 /// The length of a message without data, bytes.
 const HEADER: usize = 8;
 
@@ -64,7 +63,7 @@ pub(crate) async fn serve(first: Packet, mut packets: mpsc::Receiver<Packet>, ou
     };
     let mut quote = Quote::of(&first);
     let mut next = Some(first);
-    let mut buffer = vec![0; LARGEST];
+    let mut buffer = BytesMut::new();
     loop {
         if let Some(packet) = next.take() {
             quote = Quote::of(&packet);
@@ -82,12 +81,12 @@ pub(crate) async fn serve(first: Packet, mut packets: mpsc::Receiver<Packet>, ou
                 }
                 None => return,
             },
-            received = socket.recv(&mut buffer) => received,
+            received = receive(&socket, &mut buffer) => received,
             () = sleep(QUIET) => return,
         };
         match received {
-            Ok(length) => {
-                let mut message = without_ip_header(&buffer[..length]).to_vec();
+            Ok(()) => {
+                let mut message = without_ip_header(&buffer).to_vec();
                 // The socket's own number stands where the sender's did.
                 if message.len() >= HEADER && message[0] == kinds(target).1 {
                     message[2..4].fill(0);

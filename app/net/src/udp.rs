@@ -13,7 +13,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
-use tokio::{net::UdpSocket, sync::mpsc, time::sleep};
+use tokio::{io::Interest, net::UdpSocket, sync::mpsc, time::sleep};
 
 /// Datagrams that wait for one socket; what comes beyond is lost.
 pub(crate) const WAITING: usize = 64;
@@ -89,9 +89,17 @@ async fn open(target: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket)
 }
 
-async fn receive(socket: &UdpSocket, buffer: &mut BytesMut) -> io::Result<()> {
+/// The next datagram, or what the system was told about one that was sent.
+pub(crate) async fn receive(socket: &UdpSocket, buffer: &mut BytesMut) -> io::Result<()> {
     loop {
-        socket.readable().await?;
+        let ready = socket.ready(Interest::READABLE | Interest::ERROR).await?;
+        if ready.is_error() {
+            let error = || socket.take_error().and_then(|error| Err(error.unwrap_or(io::ErrorKind::WouldBlock.into())));
+            match socket.try_io(Interest::ERROR, error) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                told => return told,
+            }
+        }
         // Only now: a socket that waits holds no memory.
         buffer.clear();
         buffer.reserve(LARGEST);

@@ -29,7 +29,7 @@ use tokio_util::sync::PollSender;
 const BUFFER: usize = 512 << 10;
 /// A guest that has been quiet for this long is asked whether it is still there, and given up after the second.
 const QUIET: Span = Span::from_secs(60);
-const GONE: Span = Span::from_secs(300);
+const GONE: Duration = Duration::from_secs(300);
 /// Packets and buffers worked off in one go, so that one connection leaves time to the others.
 const TURNS: usize = 64;
 
@@ -60,7 +60,10 @@ pub(super) struct Flow<S> {
     interface: Interface,
     sockets: SocketSet<'static>,
     handle: SocketHandle,
+    /// The zero of this connection's clock. It moves back when time is to go faster.
     began: Instant,
+    /// When the guest was last heard of.
+    heard: Instant,
     alarm: Pin<Box<Sleep>>,
     /// No packet can leave at the moment; the task is woken when one can.
     full: bool,
@@ -102,7 +105,6 @@ impl<S: Outward> Flow<S> {
         // It would wait for a segment of any size.
         socket.set_ack_delay(None);
         socket.set_keep_alive(Some(QUIET));
-        socket.set_timeout(Some(GONE));
         socket.listen((own, target.port())).ok()?;
         let mut sockets = SocketSet::new(Vec::with_capacity(1));
         let handle = sockets.add(socket);
@@ -116,6 +118,7 @@ impl<S: Outward> Flow<S> {
             sockets,
             handle,
             began,
+            heard: began,
             alarm: Box::pin(sleep_until(began)),
             full: false,
             host_ended: false,
@@ -130,6 +133,18 @@ impl<S: Outward> Flow<S> {
 
     fn now(&self) -> Moment {
         Moment::from_micros(i64::try_from(self.began.elapsed().as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// What was lost with the link is sent again now, and not when its time has come.
+    fn hurry(&mut self) {
+        let now = self.now();
+        if self.socket().send_queue() > 0
+            && let Some(due) = self.interface.poll_at(now, &self.sockets)
+            && due > now
+            && let Some(began) = self.began.checked_sub(Duration::from_micros((due - now).total_micros()))
+        {
+            self.began = began;
+        }
     }
 
     /// Lets the guest's TCP take the packet that waits and send what it has. Whether anything moved.
@@ -203,14 +218,19 @@ impl<S: Outward> Flow<S> {
     /// Works until nothing moves any more.
     fn turn(&mut self, task: &mut Context<'_>) -> Poll<()> {
         for _ in 0..TURNS {
+            let mut hurried = false;
             if self.waiting.is_none() {
                 match self.packets.poll_recv(task) {
-                    Poll::Ready(Some(packet)) => self.waiting = Some(packet),
+                    Poll::Ready(Some(packet)) if packet.is_empty() => {
+                        self.hurry();
+                        hurried = true;
+                    }
+                    Poll::Ready(Some(packet)) => (self.waiting, self.heard) = (Some(packet), Instant::now()),
                     Poll::Ready(None) => return Poll::Ready(()),
                     Poll::Pending => {}
                 }
             }
-            let mut moved = self.exchange(task);
+            let mut moved = self.exchange(task) | hurried;
             let broken = match (self.deliver(task), self.collect(task)) {
                 (Ok(there), Ok(back)) => {
                     moved |= there | back;
@@ -256,12 +276,19 @@ impl<S: Outward> Future for Flow<S> {
                 return Poll::Ready(());
             }
             if self.full {
+                // Without a link this is where it waits, for as long as it takes.
                 return Poll::Pending;
             }
             let now = self.now();
             let this = &mut *self;
-            let Some(due) = this.interface.poll_at(now, &this.sockets) else { return Poll::Pending };
-            let due = this.began + Duration::from_micros(u64::try_from(due.total_micros()).unwrap_or(0));
+            let gone = this.heard + GONE;
+            if Instant::now() >= gone {
+                this.stream.reset();
+                return Poll::Ready(());
+            }
+            let due = this.interface.poll_at(now, &this.sockets);
+            let due = due.map(|due| this.began + Duration::from_micros(u64::try_from(due.total_micros()).unwrap_or(0)));
+            let due = due.map_or(gone, |due| due.min(gone));
             if this.alarm.deadline() != due {
                 this.alarm.as_mut().reset(due);
             }

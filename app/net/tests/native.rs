@@ -1,0 +1,189 @@
+//! Real programs in a network whose only way out is a TUN device, the pump and the gateway.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod ground;
+
+use berth_net::Settings;
+use ground::{Ground, OUTSIDE, OUTSIDE_V6, SILENT, Server, on_own_ground, text};
+use std::{
+    process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+const REACH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reach.py");
+/// The usual size of a packet, and the device's own.
+const SIZES: [u16; 2] = [1500, 65_520];
+
+fn pages(folder: &std::path::Path) -> Server {
+    std::fs::write(folder.join("page"), "a page").unwrap();
+    Server::start(&format!("python3 -m http.server --bind :: --directory {} 8000", folder.display()), 8000)
+}
+
+#[test]
+fn pages_are_read_over_both_families_and_the_host_has_a_name() {
+    for mtu in SIZES {
+        on_own_ground(mtu, Settings::default(), |ground| {
+            let folder = tempfile::tempdir().unwrap();
+            let _pages = pages(folder.path());
+            for host in [OUTSIDE, "[2001:db8::1]", "198.19.87.2", "[fdbe:7268:7570::2]"] {
+                assert_eq!(ground.shell(&format!("curl -sS -m 5 http://{host}:8000/page")), "a page");
+            }
+            let address = ground.shell("dig +short host.docker.internal @198.19.87.1");
+            assert_eq!(address, "198.19.87.2");
+        });
+    }
+}
+
+#[test]
+fn bulk_goes_both_ways_in_many_flows() {
+    for mtu in SIZES {
+        on_own_ground(mtu, Settings::default(), move |ground| {
+            let mut port = 5201;
+            for way in ["", "-R", "--bidir"] {
+                for (host, flows) in [(OUTSIDE, 1), (OUTSIDE, 16), (OUTSIDE_V6, 4)] {
+                    port += 1;
+                    let _iperf = Server::start(&format!("iperf3 -s -1 -p {port}"), port);
+                    let said = ground
+                        .shell(&format!("iperf3 -c {host} -p {port} -t 1 -P {flows} {way} | grep receiver | tail -1"));
+                    println!("mtu {mtu}, {host}, {flows} flows {way}: {said}");
+                    assert!(said.ends_with("receiver"), "{said}");
+                }
+            }
+            is_idle(&ground);
+        });
+    }
+}
+
+#[test]
+fn what_is_refused_unreachable_or_silent_looks_as_on_a_plain_host() {
+    on_own_ground(1500, Settings::default(), |ground| {
+        for route in ["unreachable 192.0.2.0/28", "prohibit 192.0.2.16/28", "unreachable 2001:db8:1::/64"] {
+            assert!(Command::new("ip").args(["route", "add"]).args(route.split(' ')).status().unwrap().success());
+        }
+        let _server = Server::start("python3 -m http.server --bind 203.0.113.1 8000", 8000);
+        let attempts = [
+            "tcp 203.0.113.1 8000",
+            "tcp 203.0.113.1 8001",
+            "udp 203.0.113.1 8001",
+            "tcp 203.0.113.99 80",
+            "udp 203.0.113.99 80",
+            "tcp 192.0.2.1 80",
+            "tcp 198.51.100.1 80",
+            "tcp 2001:db8::1 8001",
+            "udp 2001:db8::1 8001",
+            "tcp 2001:db8:1::1 80",
+            "tcp 2001:db8:99::1 80",
+        ];
+        let script = format!("python3 {REACH} {}", attempts.join(" "));
+        let plain = text(Command::new("sh").args(["-c", &script]).output().unwrap(), &script);
+        let through = ground.shell(&script);
+        assert_eq!(through, plain);
+        for said in ["reached", "ECONNREFUSED", "timeout", "EHOSTUNREACH", "ENETUNREACH"] {
+            assert!(plain.contains(said), "{said} was not tried: {plain}");
+        }
+        // A forbidden way is EACCES to the host itself, and to those behind it what their kernel makes of the message.
+        assert_eq!(ground.shell(&format!("python3 {REACH} tcp 192.0.2.17 80")), "tcp 192.0.2.17 80 EHOSTUNREACH");
+    });
+}
+
+#[test]
+fn the_gateways_own_address_has_nothing_but_dns() {
+    on_own_ground(1500, Settings::default(), |ground| {
+        let _any = Server::start("python3 -m http.server --bind :: 8000", 8000);
+        let scan = "import socket\nfor host, family in (('198.19.87.1', 2), ('198.19.87.4', 2), ('fdbe:7268:7570::1', 10)):\n \
+                    for port in list(range(1, 3000)) + [8000, 65535]:\n  s = socket.socket(family)\n  s.settimeout(5)\n  \
+                    code = s.connect_ex((host, port))\n  s.close()\n  if code != 111: print(host, port, code)";
+        let open = text(ground.guest("python3").args(["-c", scan]).output().unwrap(), "a scan");
+        assert_eq!(open, "198.19.87.1 53 0\nfdbe:7268:7570::1 53 0");
+        is_idle(&ground);
+    });
+}
+
+#[test]
+fn echo_requests_are_answered_by_who_is_there() {
+    on_own_ground(1500, Settings::default(), |ground| {
+        for host in ["198.19.87.1", OUTSIDE, "198.19.87.2"] {
+            ground.shell(&format!("busybox ping -c 2 -W 2 {host}"));
+        }
+        ground.shell(&format!("busybox ping6 -c 2 -W 2 {OUTSIDE_V6}"));
+        let silent = ground.guest("busybox").args(["ping", "-c", "1", "-W", "1", SILENT]).output().unwrap();
+        assert!(!silent.status.success(), "nobody is there");
+    });
+}
+
+#[test]
+fn names_are_those_of_the_hosts_resolver() {
+    on_own_ground(1500, Settings::default(), |ground| {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let (from, to) = (folder.path().join(name), format!("/etc/{name}"));
+            std::fs::write(&from, text).unwrap();
+            let bind = nix::mount::MsFlags::MS_BIND;
+            nix::mount::mount(Some(&from), to.as_str(), None::<&str>, bind, None::<&str>).unwrap();
+        };
+        write("resolv.conf", &format!("nameserver {OUTSIDE}\n"));
+        write("hosts", "127.0.0.1 localhost\n10.9.8.7 build.corp\n");
+        let _dnsmasq = Server::start(
+            "dnsmasq -k --conf-file=/dev/null --listen-address=203.0.113.1 --bind-interfaces -R -h --user=root \
+             --host-record=web.example,10.1.1.1,fd00::77 --mx-host=web.example,mail.example,5 \
+             --txt-record=long.example,$(printf 'x%.0s' $(seq 200)),$(printf 'y%.0s' $(seq 200)),$(printf 'z%.0s' $(seq 200)) \
+             --address=/nothing.example/ --local=/corp/",
+            53,
+        );
+        let dig = |asked: &str| ground.shell(&format!("dig +tries=1 +time=5 +short @198.19.87.1 {asked}"));
+        assert_eq!(dig("web.example"), "10.1.1.1");
+        assert_eq!(dig("web.example AAAA"), "fd00::77");
+        assert_eq!(dig("web.example MX"), "5 mail.example.");
+        assert_eq!(dig("+tcp web.example MX"), "5 mail.example.");
+        assert_eq!(dig("+tcp web.example"), "10.1.1.1");
+        assert_eq!(dig("build.corp"), "10.9.8.7");
+        assert_eq!(dig("-x 10.9.8.7"), "build.corp.");
+        assert!(dig("+noedns long.example TXT").len() > 600, "an answer that does not fit is asked for again over TCP");
+        assert!(dig("@fdbe:7268:7570::1 build.corp").contains("10.9.8.7"));
+        let status = |asked: &str| {
+            ground.shell(&format!("dig +tries=1 +time=5 @198.19.87.1 {asked} | grep -o 'status: [A-Z]*'"))
+        };
+        assert_eq!(status("nothing.example"), "status: NXDOMAIN");
+        assert_eq!(status("build.corp AAAA"), "status: NOERROR");
+    });
+}
+
+#[test]
+fn a_link_that_is_cut_under_load_leaves_no_flow_and_new_ones_work_at_once() {
+    on_own_ground(65_520, Settings::default(), |ground| {
+        let folder = tempfile::tempdir().unwrap();
+        let _pages = pages(folder.path());
+        let _iperf = Server::start("iperf3 -s", 5201);
+        let load = |port: &str| {
+            let mut command = ground.guest("iperf3");
+            command.args(["-c", OUTSIDE, "-t", "600", "-P", "8", "--bidir", "-p", port]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut load = load("5201");
+        for _ in 0..500 {
+            thread::sleep(Duration::from_millis(5));
+            ground.link();
+        }
+        assert!(load.try_wait().unwrap().is_none(), "flows outlive their link");
+        let began = Instant::now();
+        assert_eq!(ground.shell(&format!("curl -sS -m 5 http://{OUTSIDE}:8000/page")), "a page");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        load.kill().unwrap();
+        load.wait().unwrap();
+        is_idle(&ground);
+    });
+}
+
+fn is_idle(ground: &Ground) {
+    let deadline = Instant::now() + Duration::from_secs(45);
+    loop {
+        // Pairs of UDP ends are kept for a while.
+        match ground.flows() {
+            0 => return,
+            left => assert!(Instant::now() < deadline, "{left} flows are left"),
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
