@@ -33,7 +33,7 @@ pub(crate) fn run(rounds: u32) {
     load::raise_file_limit();
     let ground = Ground::new();
     let engine = Engine::with_busybox(&ground);
-    place::describe(ground.dir(), &[&["docker-proxy", "-v"], &["dockerd", "--version"]]);
+    place::describe(ground.dir(), &[&["dockerd", "--version"]]);
     let on_ground = || {
         let mut command = Command::new("nsenter");
         command.args(["-t", &ground.holder().to_string(), "-n", "--"]);
@@ -88,7 +88,9 @@ struct Proxy(Option<Child>);
 
 impl Proxy {
     fn start(mut command: Command, target: SocketAddr) -> Self {
-        command.args(["docker-proxy", "-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", &PROXY.to_string()]);
+        // It tells dockerd through its fourth descriptor that it listens, and needs it to be there.
+        command.args(["sh", "-c", "exec docker-proxy \"$@\" 3>/dev/null", "sh"]);
+        command.args(["-proto", "tcp", "-host-ip", "127.0.0.1", "-host-port", &PROXY.to_string()]);
         command.args(["-container-ip", &target.ip().to_string(), "-container-port", &target.port().to_string()]);
         let process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok();
         std::thread::sleep(Duration::from_millis(300));

@@ -56,6 +56,9 @@ fn a_neighbour_reaches_only_what_was_opened_for_it() {
     assert_eq!(neighbour.asks((HOST[0], CLOSED)).as_deref(), Some("hello"), "opened at a word");
     assert_eq!(neighbour.asks((HOST[1], CLOSED)).as_deref(), Some("hello"), "over IPv6 too");
     assert!(neighbour.asks_datagram((HOST[0], DNS)));
+    // An answer comes from where the question went, also where the routes would choose another address.
+    host.run("ip address add 10.77.0.3/24 dev lan0");
+    assert!(neighbour.asks_datagram(("10.77.0.3", DNS)));
     assert_eq!(neighbour.asks((HOST[0], 8081)), None, "an address that was given is honoured");
     assert_eq!(ports.share(false), "ok");
     assert_eq!(neighbour.open_ports(HOST), BTreeSet::from([(HOST[0].to_owned(), OPEN)]));

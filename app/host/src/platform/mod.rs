@@ -12,6 +12,16 @@ mod windows;
 pub use windows::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, private_folder, raise_file_limit};
 
 #[cfg(target_os = "linux")]
+mod datagram;
+#[cfg(target_os = "linux")]
+pub use datagram::{DatagramSocket, Received};
+
+#[cfg(not(target_os = "linux"))]
+mod datagram_plain;
+#[cfg(not(target_os = "linux"))]
+pub use datagram_plain::{DatagramSocket, Received};
+
+#[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
 pub use linux::{added_ca_roots, low_ports, port_holder};

@@ -1,7 +1,7 @@
 //! Sockets for one publication.
 
 use super::place::Place;
-use crate::platform;
+use crate::platform::{self, DatagramSocket};
 use berth_protocol::publish::Transport;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -24,7 +24,7 @@ pub(super) struct Bound {
 /// What clients reach.
 pub(super) enum BoundSocket {
     Stream(TcpListener),
-    Datagrams(UdpSocket),
+    Datagrams(DatagramSocket),
 }
 
 /// An address that cannot be had.
@@ -102,13 +102,13 @@ fn listen(address: SocketAddr) -> io::Result<(SocketAddr, TcpListener)> {
 }
 
 /// Without `SO_REUSEADDR`, which would let two sockets share a port of UDP.
-fn receive(address: SocketAddr) -> io::Result<(SocketAddr, UdpSocket)> {
+fn receive(address: SocketAddr) -> io::Result<(SocketAddr, DatagramSocket)> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
     own_family(&socket, address)?;
     socket.bind(&address.into())?;
     socket.set_nonblocking(true)?;
     let socket = UdpSocket::from_std(socket.into())?;
-    Ok((socket.local_addr()?, socket))
+    Ok((socket.local_addr()?, DatagramSocket::new(socket)?))
 }
 
 /// Each family has a socket of its own.

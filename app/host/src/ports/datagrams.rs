@@ -4,11 +4,18 @@
 
 mod flow;
 
-use crate::guest::Guest;
+use crate::{
+    guest::Guest,
+    platform::{DatagramSocket, Received},
+};
 use flow::Flow;
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
-    net::UdpSocket,
     sync::watch,
     time::{Instant, interval},
 };
@@ -22,18 +29,21 @@ const SWEEP: Duration = Duration::from_secs(2);
 /// After the system refused to receive.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// Between whom a flow is: a client, and the address of this host that it sends to where there are several.
+type Between = (SocketAddr, Option<IpAddr>);
+
 /// Serves until dropped; its flows end with it.
-pub(super) async fn serve(socket: UdpSocket, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
+pub(super) async fn serve(socket: DatagramSocket, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
     let socket = Arc::new(socket);
-    let mut flows: HashMap<SocketAddr, Flow> = HashMap::new();
+    let mut flows: HashMap<Between, Flow> = HashMap::new();
     let mut datagram = vec![0; LARGEST];
     let mut sweep = interval(SWEEP);
     loop {
         tokio::select! {
-            received = socket.recv_from(&mut datagram) => match received {
-                Ok((length, client)) => {
-                    let flow = flow_of(&mut flows, client, || {
-                        Flow::open(Arc::clone(&socket), client, target, guest.borrow().clone())
+            received = socket.receive(&mut datagram) => match received {
+                Ok(Received { length, from, at }) => {
+                    let flow = flow_of(&mut flows, (from, at), || {
+                        Flow::open(Arc::clone(&socket), (from, at), target, guest.borrow().clone())
                     });
                     flow.send(&datagram[..length]);
                 }
@@ -48,15 +58,54 @@ pub(super) async fn serve(socket: UdpSocket, target: SocketAddr, guest: watch::R
     }
 }
 
-/// The flow of a client, opened unless there is one that lives.
-fn flow_of(flows: &mut HashMap<SocketAddr, Flow>, client: SocketAddr, open: impl FnOnce() -> Flow) -> &mut Flow {
-    let known = flows.get(&client).is_some_and(|flow| !flow.is_over(Instant::now()));
+/// The flow between two, opened unless there is one that lives.
+fn flow_of(flows: &mut HashMap<Between, Flow>, between: Between, open: impl FnOnce() -> Flow) -> &mut Flow {
+    let known = flows.get(&between).is_some_and(|flow| !flow.is_over(Instant::now()));
     if !known {
-        flows.remove(&client);
+        flows.remove(&between);
         if flows.len() >= MOST_FLOWS {
-            let silent = flows.iter().min_by_key(|(_, flow)| flow.last_used()).map(|(client, _)| *client);
-            silent.and_then(|client| flows.remove(&client));
+            let silent = flows.iter().min_by_key(|(_, flow)| flow.last_used()).map(|(between, _)| *between);
+            silent.and_then(|between| flows.remove(&between));
         }
     }
-    flows.entry(client).or_insert_with(open)
+    flows.entry(between).or_insert_with(open)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use berth_machine::{Channel, ConnectError, Connector};
+    use berth_protocol::boot::Secret;
+
+    /// A guest that never answers, so that flows stay as they are.
+    struct Silent;
+
+    #[async_trait::async_trait]
+    impl Connector for Silent {
+        async fn connect(&self, _: u32, _: Instant) -> Result<Box<dyn Channel>, ConnectError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn one_client_more_takes_the_place_of_the_most_silent() {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let socket = Arc::new(DatagramSocket::new(socket).unwrap());
+        let client = |number: usize| {
+            let address = [127, 1, u8::try_from(number / 256).unwrap(), u8::try_from(number % 256).unwrap()];
+            (SocketAddr::from((address, 9)), None)
+        };
+        let target = "127.0.0.1:9".parse().unwrap();
+        let guest = Guest::new(Arc::new(Silent), Secret::new([0; 32]));
+        let flow = |between| Flow::open(Arc::clone(&socket), between, target, Some(guest.clone()));
+        let mut flows = HashMap::new();
+        for number in 0..MOST_FLOWS {
+            flow_of(&mut flows, client(number), || flow(client(number)));
+        }
+        flow_of(&mut flows, client(0), || unreachable!("it is known")).send(b"still here");
+        flow_of(&mut flows, client(MOST_FLOWS), || flow(client(MOST_FLOWS)));
+        assert_eq!(flows.len(), MOST_FLOWS);
+        assert!(flows.contains_key(&client(0)) && flows.contains_key(&client(MOST_FLOWS)));
+        assert!(!flows.contains_key(&client(1)), "the one silent longest");
+    }
 }

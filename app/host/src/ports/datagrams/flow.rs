@@ -1,6 +1,7 @@
 //! The datagrams between one client and the container.
 
-use crate::guest::Guest;
+use super::Between;
+use crate::{guest::Guest, platform::DatagramSocket};
 use berth_machine::Channel;
 use berth_protocol::{
     datagram::{self, Datagrams},
@@ -14,7 +15,6 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::UdpSocket,
     sync::Notify,
     task::JoinHandle,
     time::Instant,
@@ -55,11 +55,16 @@ struct Age {
 }
 
 impl Flow {
-    pub(super) fn open(socket: Arc<UdpSocket>, client: SocketAddr, target: SocketAddr, guest: Option<Guest>) -> Self {
+    pub(super) fn open(
+        socket: Arc<DatagramSocket>,
+        between: Between,
+        target: SocketAddr,
+        guest: Option<Guest>,
+    ) -> Self {
         let now = Instant::now();
         let age = Mutex::new(Age { opened: now, used: now, answered: false });
         let shared = Arc::new(Shared { waiting: Mutex::default(), more: Notify::new(), age });
-        let carrying = tokio::spawn(carry(Arc::clone(&shared), socket, client, target, guest));
+        let carrying = tokio::spawn(carry(Arc::clone(&shared), socket, between, target, guest));
         Self { shared, carrying }
     }
 
@@ -79,10 +84,15 @@ impl Flow {
 
     /// Whether it was silent for too long, or broke.
     pub(super) fn is_over(&self, now: Instant) -> bool {
-        let age = self.shared.age();
-        let talk = age.answered && age.used.saturating_duration_since(age.opened) > TALK;
+        self.carrying.is_finished() || self.shared.age().is_over(now)
+    }
+}
+
+impl Age {
+    fn is_over(&self, now: Instant) -> bool {
+        let talk = self.answered && self.used.saturating_duration_since(self.opened) > TALK;
         let patience = if talk { SILENCE_IN_TALK } else { SILENCE };
-        self.carrying.is_finished() || now.saturating_duration_since(age.used) > patience
+        now.saturating_duration_since(self.used) > patience
     }
 }
 
@@ -115,26 +125,26 @@ impl Shared {
 
 async fn carry(
     shared: Arc<Shared>,
-    socket: Arc<UdpSocket>,
-    client: SocketAddr,
+    socket: Arc<DatagramSocket>,
+    between: Between,
     target: SocketAddr,
     guest: Option<Guest>,
 ) {
     let carried = async {
         let opened = tokio::time::timeout(CONNECT, open(guest, Transport::Udp, target)).await;
         let inside = opened.map_err(|_| ForwardError::TimedOut)??;
-        both_ways(&shared, &socket, client, inside).await
+        both_ways(&shared, &socket, between, inside).await
     };
     if let Err(error) = carried.await {
-        tracing::debug!(%error, %client, %target, "a flow ended");
+        tracing::debug!(%error, client = %between.0, %target, "a flow ended");
     }
 }
 
 /// Each way by itself: one that waits for the guest must not keep the other from emptying it.
 async fn both_ways(
     shared: &Shared,
-    socket: &UdpSocket,
-    client: SocketAddr,
+    socket: &DatagramSocket,
+    (client, at): Between,
     inside: Box<dyn Channel>,
 ) -> Result<(), ForwardError> {
     let (mut from, mut to) = tokio::io::split(inside);
@@ -165,7 +175,7 @@ async fn both_ways(
                     (age.used, age.answered) = (Instant::now(), true);
                 }
                 // A client that is gone, or a datagram that its way does not carry, is no trouble of the flow.
-                if let Err(error) = socket.send_to(payload, client).await {
+                if let Err(error) = socket.send(payload, client, at).await {
                     tracing::debug!(%error, %client, "a datagram was not sent");
                 }
             }
@@ -174,5 +184,21 @@ async fn both_ways(
     tokio::select! {
         broken = inwards => Err(broken),
         ended = outwards => ended,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_is_forgotten_sooner_than_a_talk() {
+        let opened = Instant::now();
+        let age = |used, answered| Age { opened, used: opened + Duration::from_secs(used), answered };
+        let over = |age: Age, silent| age.is_over(age.used + Duration::from_secs(silent));
+        assert!(!over(age(0, false), 29) && over(age(0, false), 31));
+        assert!(over(age(60, false), 31), "nobody answers");
+        assert!(over(age(1, true), 31), "asked and answered");
+        assert!(!over(age(60, true), 119) && over(age(60, true), 121));
     }
 }
