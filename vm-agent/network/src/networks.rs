@@ -159,9 +159,12 @@ impl Networks {
                 link::add_ipvlan(&self.handle, at, *mode, *flag, namespace).await?;
             }
         }
-        let (name, addresses) = (interface.name.clone(), interface.addresses.clone());
+        let InterfacePlan { name, addresses, sysctls, .. } = interface.clone();
         namespace::inside(path, move |handle| async move {
             sysctl::ipv6(&name, addresses.iter().any(|address| matches!(address, IpNet::V6(_))))?;
+            for (file, value) in &sysctls {
+                sysctl::set_existing(file, value)?;
+            }
             link::configure(&handle, &name, &addresses).await
         })
         .await

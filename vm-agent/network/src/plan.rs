@@ -118,6 +118,8 @@ pub struct InterfacePlan {
     pub mac: MacAddress,
     /// Its addresses with the lengths of their prefixes.
     pub addresses: Vec<IpNet>,
+    /// Files below `/proc/sys/net` and what is written into them, such as `ipv4/conf/eth0/log_martians` and `1`.
+    pub sysctls: Vec<(String, String)>,
 }
 
 /// Where a container's packets go that have no nearer way.

@@ -12,6 +12,12 @@ pub(crate) fn set(name: &str, value: &str) -> Result<(), Error> {
     }
 }
 
+/// Sets `/proc/sys/net/{name}`, which has to be there.
+pub(crate) fn set_existing(name: &str, value: &str) -> Result<(), Error> {
+    let path = PathBuf::from("/proc/sys/net").join(name);
+    fs::write(&path, value).map_err(Error::io("write", path))
+}
+
 /// Turns IPv6 on or off on an interface. Addresses that the engine gives are nobody else's, and routers are the
 /// engine's business: neither is looked for on the link.
 pub(crate) fn ipv6(interface: &str, on: bool) -> Result<(), Error> {

@@ -115,7 +115,7 @@ impl Info {
             driver_status: vec![["Backing Filesystem".to_owned(), info.backing_filesystem]],
             plugins: json!({
                 "Volume": ["local"],
-                "Network": ["bridge", "host", "null"],
+                "Network": ["bridge", "host", "ipvlan", "macvlan", "null"],
                 "Authorization": null,
                 "Log": DRIVERS,
             }),

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::{
     Error, Result,
     container::{Definition, Endpoint, EndpointSettings, Live, NetworkMode, NetworkSettings},
-    network::{Asked, Driver, NetworkRow, asked_interface, interface_prefix},
+    network::{Asked, Driver, NetworkRow, asked_interface, asked_sysctls, interface_prefix},
     roster::Container,
     seam::setup_failed,
 };
@@ -136,8 +136,13 @@ impl Engine {
             (placed.address6, placed.prefix6, placed.gateway6) = (Some(v6.into()), prefix, gateway(true));
             addresses.extend(IpNet::new(v6.into(), prefix).ok());
         }
-        let interface =
-            InterfacePlan { endpoint: placed.endpoint_id.clone(), name: placed.interface.clone(), mac, addresses };
+        let interface = InterfacePlan {
+            endpoint: placed.endpoint_id.clone(),
+            name: placed.interface.clone(),
+            mac,
+            addresses,
+            sysctls: asked_sysctls(&asked.options, &placed.interface)?,
+        };
         if let Err(e) = self.inner.seams.network.join(container, &plan, &interface).await {
             self.inner.networks.leave(&row.id, container);
             return Err(Error::Internal(e.to_string()));
@@ -254,8 +259,8 @@ impl Engine {
                 );
             }
         }
-        if let Err(e) = asked_interface(&asked.options) {
-            wrong.push(e.to_string());
+        for refused in [asked_interface(&asked.options).err(), asked_sysctls(&asked.options, "eth0").err()] {
+            wrong.extend(refused.map(|e| e.to_string()));
         }
         if wrong.is_empty() {
             return Ok(());

@@ -3,24 +3,17 @@
 use super::{
     Engine,
     attach_network::{interfaces, mode_name},
+    hosts::link_parts,
     to_the_end,
 };
 use crate::{
     Error, Result,
-    container::{
-        ContainerState, CreateContainer, Endpoint, EndpointSettings, HostConfig, NetworkMode, NetworkSettings,
-    },
+    container::{ContainerState, CreateContainer, Endpoint, EndpointSettings, HostConfig, NetworkMode},
     network::{HOST, NONE, NetworkRow},
     roster::Container,
-    spec::EtcFiles,
 };
 use berth_network::{InterfacePlan, MacAddress};
-use std::{
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::Path, sync::Arc};
 
 impl Engine {
     /// The networks that a container asks for, each once and by its name.
@@ -106,9 +99,7 @@ impl Engine {
             let own = &live.name;
             return Err(Error::Forbidden(format!("endpoint with name {own} already exists in network {name}")));
         }
-        // Loopback is all that a container on none has: it leaves that.
         let mut networks = live.network.networks.clone();
-        networks.remove(NONE);
         let joined = self.join_network(container.id(), name, &fresh, &interfaces(&networks)).await?;
         networks.insert(name.clone(), joined.clone());
         let kept = async {
@@ -133,8 +124,7 @@ impl Engine {
         if let Err(e) = served {
             tracing::warn!("{} cannot resolve the names of {name}: {e}", live.name);
         }
-        let hosts = self.etc_files(&container.definition);
-        self.add_to_hosts(container, &hosts, &joined);
+        self.add_to_hosts(container, &joined);
         self.publish_anew(container).await;
         self.tell_of_network(row, "connect", &[("container", container.id())]);
         Ok(())
@@ -220,7 +210,7 @@ impl Engine {
             .await?;
         if runs {
             self.route(container.id(), &now.network.networks).await?;
-            remove_from_hosts(&self.etc_files(&container.definition), &endpoint);
+            self.remove_from_hosts(container, &endpoint);
             self.publish_anew(container).await;
             if let Some(row) = row {
                 self.tell_of_network(&row, "disconnect", &[("container", container.id())]);
@@ -235,6 +225,7 @@ impl Engine {
             name: endpoint.interface.clone(),
             mac: endpoint.mac.parse().unwrap_or(MacAddress([0; 6])),
             addresses: vec![],
+            sysctls: vec![],
         };
         if let Err(e) = self.inner.seams.network.leave(container, &interface).await {
             tracing::warn!("{} keeps an interface: {e}", &container[..12]);
@@ -280,63 +271,6 @@ impl Engine {
             tracing::warn!("where {} is published could not be kept: {e}", container.definition.short_id());
         }
     }
-
-    fn add_to_hosts(&self, container: &Container, files: &EtcFiles, endpoint: &Endpoint) {
-        let hostname = crate::spec::hostname(&container.definition, &self.inner.config.hostname);
-        let lines: Vec<String> = addresses(endpoint).map(|address| format!("{address}\t{hostname}")).collect();
-        edit_hosts(files, |text| lines.iter().fold(text.to_owned(), |text, line| text + line + "\n"));
-    }
-
-    /// What a container on the default network calls others, for its `/etc/hosts`.
-    ///
-    /// # Errors
-    /// Docker's sentence for one that does not run.
-    pub(super) fn links(&self, own: &str, host: &HostConfig) -> Result<Vec<(IpAddr, String)>> {
-        if matches!(host.network_mode, NetworkMode::Named(_)) {
-            return Ok(vec![]);
-        }
-        let mut lines = Vec::new();
-        for link in &host.links {
-            let (given, alias) = link_parts(link)?;
-            let other = self.inner.roster.find(given)?;
-            let live = other.now()?;
-            if !live.life.runs() {
-                return Err(Error::InvalidParameter(format!(
-                    "Cannot link to a non running container: /{} AS /{own}/{alias}",
-                    live.name
-                )));
-            }
-            let Some(endpoint) = live.network.networks.get(crate::network::BRIDGE) else {
-                return Err(Error::InvalidParameter(format!(
-                    "Cannot link to /{}, as it does not belong to the default network",
-                    live.name
-                )));
-            };
-            let short = other.definition.short_id();
-            let names = format!("{alias} {short} {}", live.name);
-            lines.extend(addresses(endpoint).map(|address| (address, names.clone())));
-        }
-        Ok(lines)
-    }
-}
-
-/// The addresses of a place, IPv4 first.
-pub(super) fn addresses(endpoint: &Endpoint) -> impl Iterator<Item = IpAddr> {
-    endpoint.address.into_iter().chain(endpoint.address6)
-}
-
-/// Every address that a container has.
-pub(super) fn all_addresses(settings: &NetworkSettings) -> Vec<IpAddr> {
-    settings.networks.values().flat_map(addresses).collect()
-}
-
-/// `name-or-id[:alias]`.
-pub(super) fn link_parts(link: &str) -> Result<(&str, &str)> {
-    let (name, alias) = link.split_once(':').unwrap_or((link, link));
-    if name.is_empty() || alias.is_empty() || alias.contains([':', '/', ' ']) {
-        return Err(Error::InvalidParameter(format!("bad format for links: {link}")));
-    }
-    Ok((name, alias))
 }
 
 fn check_links(host: &HostConfig) -> Result<()> {
@@ -351,22 +285,6 @@ fn check_links(host: &HostConfig) -> Result<()> {
     Err(Error::InvalidParameter(format!(
         "conflicting options: {kind} type networking can't be used with links. This would result in undefined behavior"
     )))
-}
-
-fn remove_from_hosts(files: &EtcFiles, endpoint: &Endpoint) {
-    let gone: Vec<String> = addresses(endpoint).map(|address| address.to_string()).collect();
-    edit_hosts(files, |text| {
-        let stays = |line: &&str| !line.split_whitespace().next().is_some_and(|first| gone.iter().any(|a| a == first));
-        text.lines().filter(stays).fold(String::new(), |text, line| text + line + "\n")
-    });
-}
-
-/// In place: the container has this very file mounted, and may have lines of its own in it.
-fn edit_hosts(files: &EtcFiles, edit: impl FnOnce(&str) -> String) {
-    let edited = std::fs::read_to_string(&files.hosts).and_then(|text| std::fs::write(&files.hosts, edit(&text)));
-    if let Err(e) = edited {
-        tracing::warn!("{} is not up to date: {e}", files.hosts.display());
-    }
 }
 
 fn shared_network() -> Error {

@@ -1,6 +1,6 @@
 //! Everything about one container.
 
-use super::{Engine, connect::link_parts};
+use super::{Engine, hosts::link_parts};
 use crate::{
     Result,
     container::{ContainerDetails, ContainerSize, HostConfig, NetworkMode},

@@ -13,6 +13,7 @@ mod exec;
 mod explore_image;
 mod files;
 mod health;
+mod hosts;
 mod image_archives;
 mod images;
 mod inspect;

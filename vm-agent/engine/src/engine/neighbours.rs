@@ -1,6 +1,6 @@
 //! Whom a container may call by which names. Asked for each question of a name server: nothing is kept, nothing waits.
 
-use super::{Engine, connect::link_parts};
+use super::{Engine, hosts::link_parts};
 use crate::{
     container::{Definition, Endpoint},
     network::{BUILT_IN, Neighbour, NeighbourNetwork},

@@ -3,8 +3,9 @@
 use super::{
     Engine,
     attach_network::{Placed, take_place_away},
-    connect::all_addresses,
-    health, io_error, take, to_the_end,
+    health,
+    hosts::all_addresses,
+    io_error, take, to_the_end,
 };
 use crate::{
     Error, Result,
@@ -105,6 +106,7 @@ impl Engine {
         }
         let failure = match self.bring_up(&container, &live, reason).await {
             Ok(live) => {
+                self.refresh_links(&container);
                 self.tell_network(&container, "connect");
                 self.tell(&container, &live, "start", &[]);
                 self.watch(container.clone());

@@ -13,6 +13,7 @@ const HOST_BINDING: &str = "com.docker.network.bridge.host_binding_ipv4";
 const MTU: &str = "com.docker.network.driver.mtu";
 const PREFIX: &str = "com.docker.network.container_iface_prefix";
 const IFNAME: &str = "com.docker.network.endpoint.ifname";
+const SYSCTLS: &str = "com.docker.network.endpoint.sysctls";
 /// The name of the default network's bridge.
 const DEFAULT_BRIDGE: &str = "berth0";
 
@@ -118,6 +119,26 @@ pub(crate) fn prefix(options: &BTreeMap<String, String>) -> Result<&str> {
 /// One that the kernel would not take.
 pub(crate) fn asked_name(options: &BTreeMap<String, String>) -> Result<Option<&str>> {
     options.get(IFNAME).map(|name| interface_name(name)).transpose()
+}
+
+/// The kernel's settings that an endpoint asks for its interface, `net.ipv4.conf.IFNAME.log_martians=1`, as files below
+/// `/proc/sys/net` with their values.
+///
+/// # Errors
+/// One that is not the interface's own.
+pub(crate) fn asked_sysctls(options: &BTreeMap<String, String>, interface: &str) -> Result<Vec<(String, String)>> {
+    let asked = options.get(SYSCTLS).map(String::as_str).unwrap_or_default();
+    let read = |text: &str| {
+        let (key, value) = text.split_once('=')?;
+        let parts: Vec<&str> = key.trim().split('.').collect();
+        let ["net", family @ ("ipv4" | "ipv6"), kind @ ("conf" | "neigh"), "IFNAME", name] = parts[..] else {
+            return None;
+        };
+        let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        plain.then(|| (format!("{family}/{kind}/{interface}/{name}"), value.trim().to_owned()))
+    };
+    let wrong = |text| bad_option(SYSCTLS, text, "use net.ipv4.conf.IFNAME.NAME=VALUE, with commas between several");
+    asked.split(',').filter(|text| !text.is_empty()).map(|text| read(text).ok_or_else(|| wrong(text))).collect()
 }
 
 /// Docker's options of the default network, with what it has anyway.
@@ -241,6 +262,14 @@ mod tests {
         ] {
             let said = planned(driver, &[option]).unwrap_err().to_string();
             assert!(said.contains(expected), "{said}");
+        }
+        let sysctls = |text: &str| asked_sysctls(&BTreeMap::from([(SYSCTLS.to_owned(), text.to_owned())]), "eth1");
+        assert_eq!(
+            sysctls("net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.IFNAME.ucast_solicit=2").unwrap()[1],
+            ("ipv6/neigh/eth1/ucast_solicit".to_owned(), "2".to_owned())
+        );
+        for bad in ["x", "net.ipv4.ip_forward=1", "net.ipv4.conf.all.forwarding=1", "net.ipv4.conf.IFNAME.a/b=1"] {
+            assert!(sysctls(bad).unwrap_err().to_string().contains("use net.ipv4.conf.IFNAME.NAME=VALUE"), "{bad}");
         }
         assert_eq!(Driver::read("weave").unwrap_err().to_string(), "plugin \"weave\" not found");
     }

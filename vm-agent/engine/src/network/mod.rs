@@ -9,7 +9,7 @@ mod row;
 
 pub use berth_network::IpNet;
 pub(crate) use driver::{
-    Driver, asked_name as asked_interface, default_options, host_binding, plan as plan_driver,
+    Driver, asked_name as asked_interface, asked_sysctls, default_options, host_binding, plan as plan_driver,
     prefix as interface_prefix,
 };
 pub(crate) use ipam::{check_name, read as read_subnets, refused as address_refused};

@@ -98,8 +98,11 @@ fn an_interface_is_as_it_was_asked_for() {
         networks.open_namespace(A, Origin::New).await.unwrap();
         let mut wanted = interface(A, &plan, "net7", &["10.9.0.77/24"]);
         wanted.mac = "92:d0:c6:0a:29:33".parse::<MacAddress>().unwrap();
+        wanted.sysctls = vec![("ipv4/conf/net7/log_martians".into(), "1".into())];
         networks.join(A, &plan, &wanted).await.unwrap();
         let link = inside(&networks.namespace(A), || said("ip", &["-o", "link", "show", "net7"]));
+        let file = "/proc/sys/net/ipv4/conf/net7/log_martians";
+        assert_eq!(inside(&networks.namespace(A), move || fs::read_to_string(file).unwrap()), "1\n");
         assert!(link.contains("mtu 1400") && link.contains("92:d0:c6:0a:29:33"), "{link}");
         let bridge = said("ip", &["-o", "link", "show", "br-111111111111"]);
         assert!(bridge.contains("mtu 1400") && bridge.contains("02:42:0a:09:00:01"), "{bridge}");

@@ -74,7 +74,7 @@ pub(crate) fn interface(container: &str, network: &NetworkPlan, name: &str, addr
         IpAddr::V6(_) => None,
     });
     let mac = mac.unwrap_or_else(|| MacAddress::of_id(&endpoint));
-    InterfacePlan { endpoint, name: name.to_owned(), mac, addresses }
+    InterfacePlan { endpoint, name: name.to_owned(), mac, addresses, sysctls: vec![] }
 }
 
 /// A container with one interface, `eth0`, through which it reaches everything.

@@ -379,6 +379,11 @@ async fn links_of_the_default_network_stand_in_etc_hosts() {
     assert!(hosts.contains(&format!("172.17.0.2\tsql {} db\n", &db[..12])), "{hosts}");
     assert_eq!(case.engine.inspect_container("web").await.unwrap().host.links, ["/db:/web/sql"]);
     case.engine.stop_container("db", Default::default()).await.unwrap();
+    case.run("first", |_| {}).await;
+    case.engine.start_container("db").await.unwrap();
+    let hosts = std::fs::read_to_string(case.dir.path().join(format!("data/containers/{web}/hosts"))).unwrap();
+    assert!(hosts.contains("172.17.0.4\tsql ") && !hosts.contains("172.17.0.2\t"), "{hosts}");
+    case.engine.stop_container("db", Default::default()).await.unwrap();
     case.engine.stop_container("web", Default::default()).await.unwrap();
     let said = case.engine.start_container("web").await.unwrap_err().to_string();
     assert_eq!(said, "Cannot link to a non running container: /db AS /web/sql");
