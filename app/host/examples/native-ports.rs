@@ -48,7 +48,9 @@ async fn main() -> anyhow::Result<()> {
     let ports = Ports::new(Sharing::default(), platform::port_holder);
     let guest = Guest::new(Arc::new(Sockets(dir)), Secret::new(SECRET));
     ports.set_guest(Some(guest.clone()));
-    tokio::spawn(publish::serve(guest, Arc::clone(&ports)));
+    // The ground is a place of its own: routes of this machine mean nothing there.
+    let routes = tokio::sync::watch::channel(vec![]).1;
+    tokio::spawn(publish::serve(guest, Arc::clone(&ports), routes));
     println!("ready");
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {

@@ -14,5 +14,6 @@ pub mod platform;
 pub mod ports;
 mod relay;
 mod rewind;
+mod routes;
 pub mod server;
 pub mod settings;

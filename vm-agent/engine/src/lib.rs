@@ -47,7 +47,7 @@ pub use engine::{
 };
 pub use error::{Error, ErrorKind};
 pub use port::{ContainerPort, PortParseError, Protocol};
-pub use port_link::PortLink;
+pub use port_link::{HostNews, PortLink};
 pub use runtime_cli::RuntimeCli;
 pub use timestamp::Timestamp;
 

@@ -4,6 +4,7 @@
 
 use crate::seam::{PortPublisher, PublishError};
 use async_trait::async_trait;
+use berth_network::IpNet;
 use berth_protocol::{
     frame,
     publish::{Answer, Ask, Moved, Outcome, Publication, Request},
@@ -25,6 +26,15 @@ use tokio::{
 const PUBLISH_DEADLINE: Duration = Duration::from_secs(10);
 /// How long an end waits for the host to close its listeners.
 const WITHDRAW_DEADLINE: Duration = Duration::from_secs(2);
+
+/// What the host says without being asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HostNews {
+    /// Where it listens now: nowhere, when another has the port.
+    Moved(Vec<Moved>),
+    /// The subnets that it has routes to.
+    Routes(Vec<IpNet>),
+}
 
 /// A request with where its answer goes.
 type Order = (Ask, oneshot::Sender<Outcome>);
@@ -51,15 +61,15 @@ impl Default for PortLink {
 }
 
 impl PortLink {
-    /// Serves one stream until it breaks. A stream that comes later takes over at once. `moved` is told where the host
-    /// listens now: once for each publication there was, and whenever that changes. Nowhere, when another has the port.
+    /// Serves one stream until it breaks. A stream that comes later takes over at once. `told` hears what the host says:
+    /// where it listens once for each publication there was, and whenever that changes.
     ///
     /// # Errors
     /// When the stream broke or the host said something that makes no sense.
     pub async fn serve(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin,
-        moved: impl Fn(Vec<Moved>) + Clone + Send + 'static,
+        told: impl Fn(HostNews) + Clone + Send + 'static,
     ) -> io::Result<()> {
         let (orders, queue) = mpsc::unbounded_channel();
         let (resynced, outcome) = oneshot::channel();
@@ -71,18 +81,19 @@ impl PortLink {
             self.shared.link.send_replace(Some(orders.clone()));
             wanted.clone()
         };
-        let taken_up = moved.clone();
+        let taken_up = told.clone();
         tokio::spawn(async move {
             match outcome.await {
                 Ok(Outcome::Published(addresses)) if addresses.len() == asked.len() => {
                     let all = asked.into_iter().zip(addresses);
-                    taken_up(all.map(|(publication, addresses)| Moved { publication, addresses }).collect());
+                    let moved = all.map(|(publication, addresses)| Moved { publication, addresses }).collect();
+                    taken_up(HostNews::Moved(moved));
                 }
                 Ok(Outcome::Refused { why }) => tracing::warn!("the host took up no published port: {why}"),
                 _ => {}
             }
         });
-        let result = converse(stream, queue, moved).await;
+        let result = converse(stream, queue, told).await;
         self.shared.link.send_if_modified(|link| {
             let mine = link.as_ref().is_some_and(|current| current.same_channel(&orders));
             if mine {
@@ -200,7 +211,7 @@ pub(crate) fn fix_ports(publications: Vec<Publication>, addresses: &[Vec<SocketA
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin,
     mut queue: mpsc::UnboundedReceiver<Order>,
-    moved: impl Fn(Vec<Moved>),
+    told: impl Fn(HostNews),
 ) -> io::Result<()> {
     let (mut from_host, mut to_host) = tokio::io::split(stream);
     let waiting: Mutex<HashMap<u64, oneshot::Sender<Outcome>>> = Mutex::default();
@@ -224,7 +235,8 @@ async fn converse(
                         drop(answer.send(reply.outcome));
                     }
                 }
-                Answer::Moved(news) => moved(news),
+                Answer::Moved(moved) => told(HostNews::Moved(moved)),
+                Answer::Routes(routes) => told(HostNews::Routes(routes)),
             }
         }
     };

@@ -4,8 +4,9 @@
 //! each with an [`Answer::Reply`] of the same id. The engine's wish is the truth: after each (re)connect it sends
 //! [`Ask::Resync`] with every publication that should exist, and the host closes all others. A container's start waits for
 //! the reply, so a port that is taken fails the start. What a resync cannot have is not given up: the host goes on trying, and
-//! says [`Answer::Moved`] whenever it listens elsewhere than it said last.
+//! says [`Answer::Moved`] whenever it listens elsewhere than it said last. [`Answer::Routes`] tells what else changed around it.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, SocketAddr};
 
@@ -105,6 +106,9 @@ pub enum Answer {
     Reply(Reply),
     /// Where the host listens now for some publications: no address while it waits for a port.
     Moved(Vec<Moved>),
+    /// The subnets that the host has routes to from now on, such as a VPN's; see
+    /// [`crate::boot::BootConfig::host_routes`].
+    Routes(Vec<IpNet>),
 }
 
 /// A publication, and where the host listens for it.

@@ -12,19 +12,20 @@ use berth_protocol::{
     port,
     publish::{Answer, Ask, Moved, Outcome, Reply, Request},
 };
+use ipnet::IpNet;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// How long the engine may take to listen; it is being restarted when it does not.
 const LISTENING: Duration = Duration::from_secs(30);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Serves the engine's wishes until the machine is gone.
-pub async fn serve(guest: Guest, ports: Arc<Ports>) {
+/// Serves the engine's wishes until the machine is gone, and tells it the host's routes.
+pub async fn serve(guest: Guest, ports: Arc<Ports>, routes: watch::Receiver<Vec<IpNet>>) {
     loop {
         match guest.open_when_listening(port::PUBLISH, LISTENING).await {
-            Ok(channel) => match answer(channel, &ports).await {
+            Ok(channel) => match answer(channel, &ports, routes.clone()).await {
                 Ok(()) => tracing::info!("the engine closed the publish stream"),
                 Err(error) => tracing::warn!(%error, "the publish stream broke"),
             },
@@ -35,8 +36,12 @@ pub async fn serve(guest: Guest, ports: Arc<Ports>) {
     }
 }
 
-/// Answers what comes, and says when a listener moved.
-async fn answer(channel: Box<dyn Channel>, ports: &Ports) -> Result<(), FramingError> {
+/// Answers what comes, and says when a listener moved or the routes are others.
+async fn answer(
+    channel: Box<dyn Channel>,
+    ports: &Ports,
+    mut routes: watch::Receiver<Vec<IpNet>>,
+) -> Result<(), FramingError> {
     let (mut from, mut to) = tokio::io::split(channel);
     let (answers, mut queue) = mpsc::unbounded_channel();
     let hear = async {
@@ -60,6 +65,15 @@ async fn answer(channel: Box<dyn Channel>, ports: &Ports) -> Result<(), FramingE
         }
         Ok(())
     };
+    let look = async {
+        // The engine may have started long after the boot that told it.
+        routes.mark_changed();
+        while routes.changed().await.is_ok() {
+            drop(answers.send(Answer::Routes(routes.borrow_and_update().clone())));
+        }
+        // Nobody looks any more; the ports are still served.
+        std::future::pending().await
+    };
     let say = async {
         while let Some(answer) = queue.recv().await {
             framing::write(&mut to, &answer).await?;
@@ -69,6 +83,7 @@ async fn answer(channel: Box<dyn Channel>, ports: &Ports) -> Result<(), FramingE
     tokio::select! {
         ended = hear => ended,
         ended = watch => ended,
+        ended = look => ended,
         ended = say => ended,
     }
 }

@@ -1,7 +1,7 @@
 //! `boot.json` of one boot, and its secret.
 
 use super::{certificates, proxies};
-use crate::{guest::clock, platform};
+use crate::{guest::clock, platform, routes};
 use berth_api::BerthHome;
 use berth_machine::{Driver, Failure, cpio};
 use berth_protocol::{
@@ -35,7 +35,7 @@ pub(crate) fn make(driver: &dyn Driver, home: &BerthHome) -> Result<(Secret, Vec
         ca_roots_pem: platform::added_ca_roots(),
         registry_certificates,
         engine,
-        host_routes: vec![],
+        host_routes: routes::read(),
     };
     let json = serde_json::to_vec(&config).map_err(|error| failed(&error))?;
     Ok((secret, cpio::one_file(PATH, &json)))

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     guest::{Guest, clock, publish},
     ports::Ports,
+    routes,
 };
 use berth_api::{Code, MachineState, MachineStatus, Problem};
 use berth_machine::{
@@ -234,7 +235,9 @@ impl Life {
     fn ready(&mut self, booted: Booted) {
         let mut duties = JoinSet::new();
         duties.spawn(clock::keep(booted.guest.clone()));
-        duties.spawn(publish::serve(booted.guest.clone(), Arc::clone(&self.ports)));
+        let (routes, watched) = watch::channel(routes::read());
+        duties.spawn(routes::watch(routes));
+        duties.spawn(publish::serve(booted.guest.clone(), Arc::clone(&self.ports), watched));
         self.ports.set_guest(Some(booted.guest.clone()));
         self.guest.send_replace(Some(booted.guest.clone()));
         self.phase = Phase::Running { booted, _duties: duties };

@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{oneshot, watch},
+    sync::watch,
     time::{Instant, interval},
 };
 
@@ -32,13 +32,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Between whom a flow is: a client, and the address of this host that it sends to where there are several.
 type Between = (SocketAddr, Option<IpAddr>);
 
-/// Serves until closed; its flows end with it.
-pub(super) async fn serve(
-    socket: DatagramSocket,
-    target: SocketAddr,
-    guest: watch::Receiver<Option<Guest>>,
-    mut closed: oneshot::Receiver<()>,
-) {
+/// Serves until dropped; its flows end with it.
+pub(super) async fn serve(socket: DatagramSocket, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
     let socket = Arc::new(socket);
     let mut flows: HashMap<Between, Flow> = HashMap::new();
     let mut datagram = vec![0; LARGEST];
@@ -59,12 +54,7 @@ pub(super) async fn serve(
                 }
             },
             now = sweep.tick() => flows.retain(|_, flow| !flow.is_over(now)),
-            _ = &mut closed => break,
         }
-    }
-    // Each holds the socket: the port is free once all of them have let go of it.
-    for flow in flows.into_values() {
-        flow.close().await;
     }
 }
 

@@ -7,7 +7,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{oneshot, watch},
+    sync::watch,
 };
 
 /// How long the guest may take to connect to the container.
@@ -30,20 +30,8 @@ pub(super) enum ForwardError {
     TimedOut,
 }
 
-/// Accepts until closed.
-pub(super) async fn serve(
-    listener: TcpListener,
-    target: SocketAddr,
-    guest: watch::Receiver<Option<Guest>>,
-    closed: oneshot::Receiver<()>,
-) {
-    tokio::select! {
-        () = accept(listener, target, guest) => {}
-        _ = closed => {}
-    }
-}
-
-async fn accept(listener: TcpListener, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
+/// Accepts until dropped.
+pub(super) async fn accept(listener: TcpListener, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) => {

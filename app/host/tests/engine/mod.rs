@@ -169,6 +169,7 @@ impl Guest {
                 match framing::read(&mut channel).await.unwrap().expect("the host answers") {
                     publish::Answer::Reply(reply) => break reply,
                     publish::Answer::Moved(moved) => self.moved.lock().unwrap().extend(moved),
+                    publish::Answer::Routes(_) => {}
                 }
             };
             assert_eq!(reply.id, id);

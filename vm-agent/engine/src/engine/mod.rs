@@ -49,7 +49,7 @@ pub use images::{PullStream, PushStream};
 pub use wait::ContainerWait;
 
 use crate::{
-    EngineConfig, Error, PortLink, Result, RuntimeCli, Timestamp,
+    EngineConfig, Error, HostNews, PortLink, Result, RuntimeCli, Timestamp,
     container::{ContainerState, Live, Turn},
     defaults::Defaults,
     event::Broker,
@@ -208,11 +208,14 @@ impl Engine {
     /// When the stream broke or said something that makes no sense.
     pub async fn publish_link(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Result<()> {
         let engine = self.clone();
-        let moved = move |news| {
-            let engine = engine.clone();
-            drop(tokio::spawn(async move { engine.ports_moved(news).await }));
+        let told = move |news| match news {
+            HostNews::Moved(moved) => {
+                let engine = engine.clone();
+                drop(tokio::spawn(async move { engine.ports_moved(moved).await }));
+            }
+            HostNews::Routes(routes) => engine.avoid(routes),
         };
-        let served = self.inner.port_link.serve(stream, moved).await;
+        let served = self.inner.port_link.serve(stream, told).await;
         served.map_err(|e| Error::Unavailable(format!("the host no longer publishes ports: {e}")))
     }
 

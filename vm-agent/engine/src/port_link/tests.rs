@@ -136,10 +136,14 @@ async fn where_the_host_listens_after_a_reconnect_and_later_is_told() {
     let request = host.asked().await;
     host.answer(request.id, Outcome::Published(vec![at(80), vec![]])).await;
     let moved = |container: &str, port, addresses| Moved { publication: publication(container, port), addresses };
-    assert_eq!(telling.recv().await.unwrap(), [moved("a", 80, at(80)), moved("b", 81, vec![])]);
+    let taken_up = HostNews::Moved(vec![moved("a", 80, at(80)), moved("b", 81, vec![])]);
+    assert_eq!(telling.recv().await.unwrap(), taken_up);
     // Whoever had it is gone.
     host.say(Answer::Moved(vec![moved("b", 81, at(81))])).await;
-    assert_eq!(telling.recv().await.unwrap(), [moved("b", 81, at(81))]);
+    assert_eq!(telling.recv().await.unwrap(), HostNews::Moved(vec![moved("b", 81, at(81))]));
+    let routes = vec!["10.8.0.0/16".parse().unwrap()];
+    host.say(Answer::Routes(routes.clone())).await;
+    assert_eq!(telling.recv().await.unwrap(), HostNews::Routes(routes));
 }
 
 #[tokio::test]

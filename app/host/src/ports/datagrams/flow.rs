@@ -78,13 +78,6 @@ impl Flow {
         }
     }
 
-    /// Returns once nothing of it is left.
-    pub(super) async fn close(mut self) {
-        self.carrying.abort();
-        // It was told to end: that is what it answers.
-        drop((&mut self.carrying).await);
-    }
-
     pub(super) fn last_used(&self) -> Instant {
         self.shared.age().used
     }
