@@ -66,7 +66,9 @@ impl Boot {
         steps.run("control", || control::listen(config.secret.clone(), Arc::new(self.controls())))?;
         let order = order?;
         steps.run("clock", || clock::set_at_boot(config.clock_unix_nanos))?;
-        steps.run("cgroups", || cgroups::set_up(Path::new(cgroups::TREE)))?;
+        steps.run("cgroups", || {
+            cgroups::set_up(Path::new(cgroups::TREE), cgroups::Machine::read(Path::new("/proc"))?)
+        })?;
         steps.run("network", || uplink::bring_up(&config.uplink))?;
         disk?.join().ok().flatten()?;
         let launch = Launch { program: engine::PROGRAM.into(), config, children: Arc::clone(&self.children) };
