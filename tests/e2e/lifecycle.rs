@@ -33,10 +33,6 @@ fn containers_live_and_die_the_same_with_both_command_lines() {
 }
 
 impl User<'_> {
-    fn ok(&self, line: &str) -> String {
-        self.asks(&line.split(' ').collect::<Vec<_>>()).ok().to_owned()
-    }
-
     /// `run`, `create` with options and a shell line.
     fn makes(&self, verb: &[&str], options: &[&str], script: &str) -> Ran {
         self.asks(&[verb, options, &[self.image, "sh", "-c", script]].concat())

@@ -28,4 +28,9 @@ impl<'a> User<'a> {
     pub(crate) fn asks(&self, arguments: &[&str]) -> Ran {
         run(&mut self.command(arguments))
     }
+
+    /// Runs a command of words without spaces in them, which must succeed; its output.
+    pub(crate) fn ok(&self, line: &str) -> String {
+        self.asks(&line.split(' ').collect::<Vec<_>>()).ok().to_owned()
+    }
 }

@@ -139,9 +139,9 @@ fn python3(checkout: &Checkout, note: &Note) -> Result<Image> {
     Ok(Image::new(ARCH, vec![system.finish(Compression::Gzip)?], Family::Oci, &defaults))
 }
 
-/// curl, dig, iperf3 and python3 beside busybox.
+/// curl, dig, getent, iperf3 and python3 beside busybox.
 fn tools(checkout: &Checkout, note: &Note) -> Result<Image> {
-    let packages = ["busybox-static", "curl", "bind9-dnsutils", "iperf3", "python3"];
+    let packages = ["busybox-static", "libc-bin", "curl", "bind9-dnsutils", "iperf3", "python3"];
     let root = Rootfs::of(checkout, "tools", &packages, rootfs::Dependencies::With, note)?;
     root.link_busybox()?;
     let mut system = LayerBuilder::new("Debian curl, dig, iperf3, python3 and their libraries");
