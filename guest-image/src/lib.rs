@@ -71,6 +71,8 @@ pub struct Programs {
     pub engine: PathBuf,
     /// The runtime.
     pub runtime: PathBuf,
+    /// What carries packets to the host.
+    pub uplink: PathBuf,
 }
 
 /// Why a guest could not be built.

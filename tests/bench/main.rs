@@ -7,6 +7,7 @@ mod empty_init;
 mod figure;
 mod floor;
 mod follower;
+mod gateway;
 mod list;
 mod logs;
 mod memory;
@@ -21,7 +22,7 @@ use std::process::ExitCode;
 /// A bench: its name, and how it runs for a number of rounds.
 type Bench = (&'static str, fn(u32));
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     ("boot", boot::run),
     ("runtime", runtime::run),
     ("api", api::run),
@@ -31,6 +32,7 @@ const BENCHES: [Bench; 9] = [
     ("memory", memory::run),
     ("pull", pull::run),
     ("ports", ports::run),
+    ("gateway", gateway::run),
 ];
 
 fn main() -> ExitCode {

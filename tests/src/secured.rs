@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Where a guest finds what listens on the user's own loopback.
-pub const HOST_FROM_GUEST: &str = "10.0.2.2";
+pub const HOST_FROM_GUEST: &str = "198.19.87.2";
 
 /// A key, a certificate that its own key signed, and who may log in.
 pub struct Secured {

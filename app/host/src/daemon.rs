@@ -63,12 +63,13 @@ pub fn platform_driver() -> ChooseDriver {
 /// [`DaemonError`] when it cannot begin.
 pub async fn run(home: BerthHome, share: Share, choose_driver: ChooseDriver) -> Result<(), DaemonError> {
     logging::start(&home)?;
-    platform::raise_file_limit();
     let settings = Settings::load(&home)?;
+    let gateway = settings.gateway(&home, |name| std::env::var(name).ok())?;
+    platform::raise_file_limit();
     tracing::info!(version = berth_api::VERSION, home = %home.root().display(), share = %share.root().display(), "berthd starts");
     let ports = Ports::new(settings.sharing(), platform::port_holder);
     let machine =
-        Machine::new(MachineConfig { home: home.clone(), share, settings, choose_driver }, Arc::clone(&ports));
+        Machine::new(MachineConfig { home: home.clone(), share, settings, gateway, choose_driver }, Arc::clone(&ports));
     let (end, ended) = watch::channel(false);
     let server = Server { home, machine: Arc::clone(&machine), ports, end };
     let serving = server.serve()?;

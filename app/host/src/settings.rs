@@ -5,6 +5,7 @@ use crate::{
     ports::{HostPort, Sharing},
 };
 use berth_api::BerthHome;
+use berth_net::proxy::Proxy;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::{collections::BTreeMap, fs, io::Write, path::PathBuf};
@@ -28,6 +29,11 @@ pub struct Settings {
     pub share_ports: bool,
     /// What holds for single ports instead, by `8080/tcp`.
     pub shared_ports: BTreeMap<HostPort, bool>,
+    /// The proxy of connections from the guest: none when empty, `http://` or `socks5://` with host and port, or `system`
+    /// for what `ALL_PROXY` and `NO_PROXY` say.
+    pub proxy: String,
+    /// Addresses and networks that are reached without it, separated by commas.
+    pub no_proxy: String,
 }
 
 impl Default for Settings {
@@ -39,11 +45,38 @@ impl Default for Settings {
             disk_bytes: DISK_BYTES,
             share_ports: false,
             shared_ports: BTreeMap::new(),
+            proxy: String::new(),
+            no_proxy: String::new(),
         }
     }
 }
 
+/// What stands for the proxy of this system.
+const SYSTEM: &str = "system";
+
 impl Settings {
+    /// The gateway's part of it.
+    ///
+    /// # Errors
+    /// [`DaemonError::Settings`] for a proxy that is none: without it connections would take another way than they should.
+    pub fn gateway(
+        &self,
+        home: &BerthHome,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<berth_net::Settings, DaemonError> {
+        let of_system = |names: [&str; 2]| names.into_iter().find_map(&variable).unwrap_or_default();
+        let (address, except) = if self.proxy == SYSTEM {
+            // Names that stand among its exceptions are not known where packets are: only addresses count.
+            let except = of_system(["NO_PROXY", "no_proxy"]);
+            let numbers = except.split(',').map(str::trim).filter(|text| Proxy::exception(text).is_ok());
+            (of_system(["ALL_PROXY", "all_proxy"]), numbers.collect::<Vec<_>>().join(","))
+        } else {
+            (self.proxy.clone(), self.no_proxy.clone())
+        };
+        let proxy = (!address.is_empty()).then(|| Proxy::new(&address, &except)).transpose();
+        Ok(berth_net::Settings { proxy: proxy.map_err(|why| wrong(home, why))? })
+    }
+
     /// The settings of `home`, or the defaults.
     ///
     /// # Errors
@@ -110,6 +143,25 @@ mod tests {
         assert_eq!(Settings::load(&home).unwrap().memory_mib, 512);
         std::fs::write(folder.path().join("settings.json"), r#"{"memory": 512}"#).unwrap();
         assert!(Settings::load(&home).unwrap_err().to_string().contains("memory"));
+    }
+
+    #[test]
+    fn the_way_out_is_direct_the_users_proxy_or_the_systems() {
+        let home = BerthHome::at("/nowhere");
+        let system = |name: &str| match name {
+            "ALL_PROXY" => Some("socks5://proxy:1080".to_owned()),
+            "no_proxy" => Some("localhost,.corp,10.0.0.0/8".to_owned()),
+            _ => None,
+        };
+        let proxy = |text: &str| {
+            let settings = Settings { proxy: text.into(), ..Settings::default() };
+            settings.gateway(&home, system).map(|gateway| gateway.proxy.is_some())
+        };
+        assert!(!proxy("").unwrap());
+        assert!(proxy("system").unwrap());
+        assert!(proxy("http://user:secret@proxy:3128").unwrap());
+        let said = proxy("proxy:3128").unwrap_err().to_string();
+        assert!(said.contains("settings.json") && said.contains("socks5://HOST:PORT"), "{said}");
     }
 
     #[test]

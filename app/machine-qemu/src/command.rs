@@ -43,7 +43,6 @@ pub(crate) fn arguments(
         &spec.disk.path,
     );
     list.plain("-device virtio-blk-pci,drive=data");
-    list.plain("-netdev user,id=uplink -device virtio-net-pci,netdev=uplink,romfile=");
     list.plain("-object rng-random,id=rng,filename=/dev/urandom -device virtio-rng-pci,rng=rng");
     list.plain("-device virtio-balloon-pci,free-page-reporting=on");
     list.0

@@ -12,7 +12,6 @@ use crate::vm::{Belongings, QemuVm};
 use async_trait::async_trait;
 use berth_machine::boot::{Step, Timeline};
 use berth_machine::{Acceleration, Driver, Failure, MachineSpec, Vm, disk, initramfs};
-use berth_protocol::boot::{DeviceUplink, Uplink};
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read, Seek};
@@ -67,19 +66,6 @@ impl Driver for QemuDriver {
 
     fn acceleration(&self) -> &Acceleration {
         &self.acceleration
-    }
-
-    /// QEMU's user network (`-netdev user`), whose numbers are fixed.
-    fn uplink(&self) -> Uplink {
-        let host = [10, 0, 2, 2].into();
-        Uplink::Device(DeviceUplink {
-            interface: "eth0".into(),
-            address: [10, 0, 2, 15].into(),
-            prefix: 24,
-            gateway: host,
-            dns: vec![[10, 0, 2, 3].into()],
-            host,
-        })
     }
 
     async fn boot(&self, mut spec: MachineSpec, timeline: &mut Timeline) -> Result<Arc<dyn Vm>, Failure> {

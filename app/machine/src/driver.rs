@@ -3,7 +3,6 @@
 use crate::boot::Timeline;
 use crate::{Failure, MachineSpec, Vm};
 use async_trait::async_trait;
-use berth_protocol::boot::Uplink;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -15,9 +14,6 @@ pub trait Driver: Send + Sync {
 
     /// How guest code will run, decided when the driver was made.
     fn acceleration(&self) -> &Acceleration;
-
-    /// The numbers of the network the guest will find. They go into `boot.json`, which the caller writes.
-    fn uplink(&self) -> Uplink;
 
     /// Starts a machine. Each thing done is a step of `timeline`. Returns as soon as the virtual hardware runs: the
     /// guest is then still booting, and a connection asked of [`Vm::connector`] waits for it.

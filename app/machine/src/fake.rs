@@ -5,7 +5,6 @@ use crate::{
     Acceleration, Channel, ConnectError, Connector, Driver, End, Failure, MachineSpec, ShutdownMode, Vm, VmState, disk,
 };
 use async_trait::async_trait;
-use berth_protocol::boot::{DeviceUplink, Uplink};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::fs;
@@ -110,18 +109,6 @@ impl Driver for FakeDriver {
 
     fn acceleration(&self) -> &Acceleration {
         &self.acceleration
-    }
-
-    fn uplink(&self) -> Uplink {
-        let host = [192, 0, 2, 2].into();
-        Uplink::Device(DeviceUplink {
-            interface: "eth0".into(),
-            address: [192, 0, 2, 15].into(),
-            prefix: 24,
-            gateway: host,
-            dns: vec![host],
-            host,
-        })
     }
 
     async fn boot(&self, spec: MachineSpec, timeline: &mut Timeline) -> Result<Arc<dyn Vm>, Failure> {

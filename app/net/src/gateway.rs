@@ -1,5 +1,8 @@
 //! The gateway of one guest: takes its packets from the link and gives each to the flow it is of.
 
+#[cfg(test)]
+mod fuzz;
+
 use crate::{
     destination::Destination,
     dns::{self, Dns, Transport},

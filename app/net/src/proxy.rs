@@ -71,6 +71,14 @@ impl Proxy {
         })
     }
 
+    /// Whether an exception is one.
+    ///
+    /// # Errors
+    /// [`ProxyError::Exception`].
+    pub fn exception(text: &str) -> Result<(), ProxyError> {
+        network(text).map(drop)
+    }
+
     /// Whether it is the way to `target`. What is on the host or beside it needs none.
     pub(crate) fn is_for(&self, target: IpAddr) -> bool {
         let near = match target {

@@ -4,7 +4,7 @@
 
 mod ground;
 
-use berth_net::Settings;
+use berth_net::{Settings, proxy::Proxy};
 use ground::{Ground, OUTSIDE, OUTSIDE_V6, SILENT, Server, on_own_ground, text};
 use std::{
     process::{Command, Stdio},
@@ -148,6 +148,34 @@ fn names_are_those_of_the_hosts_resolver() {
         assert_eq!(status("nothing.example"), "status: NXDOMAIN");
         assert_eq!(status("build.corp AAAA"), "status: NOERROR");
     });
+}
+
+#[test]
+fn connections_go_through_the_proxy_but_for_the_exceptions() {
+    let socks = ("socks5://user:secret@127.0.0.1:1080", "microsocks -i 127.0.0.1 -p 1080 -u user -P secret", 1080);
+    let http = ("http://127.0.0.1:8888", "tinyproxy -d -c /dev/stdin <<E\nPort 8888\nListen 127.0.0.1\nE\n", 8888);
+    for (address, program, port) in [socks, http] {
+        let settings = Settings { proxy: Some(Proxy::new(address, "198.51.100.0/24").unwrap()) };
+        on_own_ground(1500, settings, move |ground| {
+            assert!(
+                Command::new("ip").args("address add 198.51.100.1/24 dev lan".split(' ')).status().unwrap().success()
+            );
+            let folder = tempfile::tempdir().unwrap();
+            let _pages = pages(folder.path());
+            let page = |host: &str| {
+                ground.guest("curl").args(["-sS", "-m", "5", &format!("http://{host}:8000/page")]).output().unwrap()
+            };
+            let proxy = Server::start(program, port);
+            for host in [OUTSIDE, "[2001:db8::1]", "198.51.100.1", "198.19.87.2"] {
+                assert_eq!(text(page(host), host), "a page");
+            }
+            let refused = ground.shell(&format!("python3 {REACH} tcp {OUTSIDE} 8001"));
+            assert_eq!(refused, format!("tcp {OUTSIDE} 8001 ECONNREFUSED"));
+            drop(proxy);
+            assert!(!page(OUTSIDE).status.success(), "there was another way than the proxy");
+            assert_eq!(text(page("198.51.100.1"), "an exception"), "a page");
+        });
+    }
 }
 
 #[test]

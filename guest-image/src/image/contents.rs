@@ -41,6 +41,7 @@ pub(crate) fn assemble(tree: &Tree, modules: Modules, arch: Arch, programs: &Pro
         ("init", &programs.agent),
         ("usr/bin/berth-engine", &programs.engine),
         ("usr/bin/berth-runtime", &programs.runtime),
+        ("usr/bin/berth-uplink", &programs.uplink),
     ] {
         root.put(path, Entry::File(0o755, own_program(program, arch)?));
     }
@@ -118,7 +119,8 @@ mod tests {
             std::fs::write(&path, &elf).unwrap();
             path
         };
-        let programs = Programs { agent: program("a"), engine: program("e"), runtime: program("r") };
+        let programs =
+            Programs { agent: program("a"), engine: program("e"), runtime: program("r"), uplink: program("u") };
         let modules = Modules::choose(&tree, "6", Arch::Amd64).unwrap();
         assemble(&tree, modules, Arch::Amd64, &programs).unwrap()
     }

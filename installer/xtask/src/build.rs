@@ -94,6 +94,8 @@ fn guest_programs(checkout: &Checkout, note: &Note) -> Result<guest_image::Progr
             "berth-agent",
             "-p",
             "berth-runtime",
+            "-p",
+            "berth-uplink",
         ],
     );
     command.envs(STATIC);
@@ -103,6 +105,7 @@ fn guest_programs(checkout: &Checkout, note: &Note) -> Result<guest_image::Progr
         agent: built("berth-agent"),
         engine: built("berth-engine"),
         runtime: built("berth-runtime"),
+        uplink: built("berth-uplink"),
     })
 }
 
@@ -119,7 +122,8 @@ pub(crate) enum Native {
 pub(crate) fn native(checkout: &Checkout, how: Native, note: &Note) -> Result<PathBuf> {
     let mut command =
         cargo(checkout, &["build", "--locked", "-p", "berth-runtime", "-p", "berth-agent", "-p", "berth-host"]);
-    command.args(["--bin", "berth-runtime", "--example", "native-engine", "--example", "native-ports"]);
+    command.args(["-p", "berth-net", "--bin", "berth-runtime", "--example", "native-engine"]);
+    command.args(["--example", "native-ports", "--example", "native-gateway"]);
     let folder = match how {
         Native::Checked => checkout.target.join("debug"),
         Native::Shipped => {
@@ -134,8 +138,13 @@ pub(crate) fn native(checkout: &Checkout, how: Native, note: &Note) -> Result<Pa
 
 fn guest_image(checkout: &Checkout, programs: &guest_image::Programs, note: &Note) -> Result<()> {
     let share = checkout.share();
-    let inputs =
-        [checkout.root.join("guest-image"), programs.agent.clone(), programs.engine.clone(), programs.runtime.clone()];
+    let inputs = [
+        checkout.root.join("guest-image"),
+        programs.agent.clone(),
+        programs.engine.clone(),
+        programs.runtime.clone(),
+        programs.uplink.clone(),
+    ];
     let stamp = Stamp::of(checkout, "guest-image", &inputs, "amd64")?;
     let outputs: Vec<PathBuf> =
         ["vmlinux", "initramfs.zst", "manifest.json"].iter().map(|name| share.join(name)).collect();

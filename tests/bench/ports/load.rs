@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
 
 /// Where the server listens.
-pub(super) const SERVER: u16 = 5201;
+pub(crate) const SERVER: u16 = 5201;
 /// What is moved in a bulk measurement, bytes, over all flows.
 const BULK: u64 = 512 << 20;
 const BUFFER: usize = 256 << 10;
@@ -24,13 +24,13 @@ const SEND: u8 = b's';
 const ECHO: u8 = b'e';
 
 /// Thousands of connections need more descriptors than a shell gives.
-pub(super) fn raise_file_limit() {
+pub(crate) fn raise_file_limit() {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).expect("the limit");
     setrlimit(Resource::RLIMIT_NOFILE, hard, hard).expect("the hard limit");
 }
 
 /// Answers on every address, until the process ends.
-pub(super) fn serve() {
+pub(crate) fn serve() {
     let listener = TcpListener::bind(("0.0.0.0", SERVER)).expect("the server's port");
     for mut stream in listener.incoming().map_while(Result::ok) {
         let serve = move || {
@@ -71,12 +71,12 @@ fn exchange(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<()> {
 }
 
 /// Whether the way to the server is there.
-pub(super) fn answers(port: SocketAddr) -> bool {
+pub(crate) fn answers(port: SocketAddr) -> bool {
     echoing(port).and_then(|mut stream| exchange(&mut stream, b"x")).is_ok()
 }
 
 /// MB (1,000,000 bytes) a second from the server, over so many flows at once.
-pub(super) fn bulk(port: SocketAddr, flows: u64) -> f64 {
+pub(crate) fn bulk(port: SocketAddr, flows: u64) -> f64 {
     let from = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..flows {
@@ -97,7 +97,7 @@ pub(super) fn bulk(port: SocketAddr, flows: u64) -> f64 {
 }
 
 /// Microseconds from a connect to the first byte back, the 99th of 100.
-pub(super) fn connect_p99(port: SocketAddr) -> f64 {
+pub(crate) fn connect_p99(port: SocketAddr) -> f64 {
     let one = |_| {
         let from = Instant::now();
         exchange(&mut echoing(port).expect("a connection"), b"x").expect("an answer");
@@ -109,7 +109,7 @@ pub(super) fn connect_p99(port: SocketAddr) -> f64 {
 }
 
 /// Messages there and back a second, of those who talk beside those who are silent.
-pub(super) fn busy(port: SocketAddr) -> f64 {
+pub(crate) fn busy(port: SocketAddr) -> f64 {
     let open = |_| {
         let mut stream = echoing(port).expect("a connection");
         exchange(&mut stream, b"x").expect("an answer");

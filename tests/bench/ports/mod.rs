@@ -2,7 +2,7 @@
 //! and a relay that has the kernel move the bytes: bulk in one and in 16 flows, connecting, and 100 clients that talk beside
 //! 1,000 that are silent. All three lead to the same server in the same container.
 
-mod load;
+pub(crate) mod load;
 mod relay;
 
 use crate::figure::{Figure, line};

@@ -1,7 +1,10 @@
 //! `boot.json`: what one boot of the guest is told. The host appends it to the initramfs as a small cpio archive;
 //! PID 1 reads it once and unlinks it, so that nothing secret is on the kernel command line or left on a filesystem.
 
-use crate::settings::{EngineSettings, RegistryCertificates};
+use crate::{
+    settings::{EngineSettings, RegistryCertificates},
+    uplink,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr};
@@ -40,9 +43,30 @@ pub struct BootConfig {
 pub enum Uplink {
     /// A network device with a fixed address. No DHCP: the host chose the numbers.
     Device(DeviceUplink),
+    /// A device of the guest's own, whose packets travel over [`crate::port::UPLINK`]; the numbers are those of
+    /// [`uplink`].
+    Frames,
 }
 
-/// The numbers of [`Uplink::Device`].
+impl Uplink {
+    /// Its numbers.
+    #[must_use]
+    pub fn numbers(&self) -> DeviceUplink {
+        match self {
+            Self::Device(device) => device.clone(),
+            Self::Frames => DeviceUplink {
+                interface: uplink::INTERFACE.into(),
+                address: uplink::GUEST.into(),
+                prefix: uplink::PREFIX,
+                gateway: uplink::GATEWAY.into(),
+                dns: vec![uplink::GATEWAY.into()],
+                host: uplink::HOST.into(),
+            },
+        }
+    }
+}
+
+/// The numbers of an [`Uplink`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceUplink {
     /// Interface name in the guest, such as `eth0`.

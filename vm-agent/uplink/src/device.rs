@@ -15,15 +15,15 @@ nix::ioctl_write_int!(set_persist, b'T', 203);
 nix::ioctl_write_int!(set_offload, b'T', 208);
 nix::ioctl_write_ptr!(set_interface, b'T', 202, libc::c_int);
 
-/// Makes a device that stays when this program ends.
+/// Makes a device that stays when this program ends, and opens it.
 ///
 /// # Errors
 /// What the kernel says; a device of another kind has that name, or the module is missing.
-pub fn make(name: &str) -> io::Result<()> {
+pub fn make(name: &str) -> io::Result<File> {
     let device = open(name)?;
     // SAFETY: the descriptor is that of a TUN device, and the argument is a number.
     unsafe { set_persist(device.as_raw_fd(), 1) }?;
-    Ok(())
+    Ok(device)
 }
 
 /// Opens the device; reading one that has no packet does not wait.

@@ -4,6 +4,7 @@ pub mod api;
 pub mod clock;
 pub mod control;
 pub mod publish;
+pub mod uplink;
 
 use berth_machine::{
     Channel, Connector,

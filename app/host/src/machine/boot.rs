@@ -116,7 +116,7 @@ async fn try_boot(
     board.send_modify(|shown| shown.acceleration = Some(status::acceleration(driver.acceleration())));
     let slowdown = driver.acceleration().slowdown();
 
-    let (secret, initramfs_extra) = boot_config::make(&*driver, &config.home)?;
+    let (secret, initramfs_extra) = boot_config::make(&config.home)?;
     let spec = MachineSpec {
         kernel: image.kernel,
         initramfs: image.initramfs,

@@ -3,9 +3,9 @@
 use super::{certificates, proxies};
 use crate::{guest::clock, platform, routes};
 use berth_api::BerthHome;
-use berth_machine::{Driver, Failure, cpio};
+use berth_machine::{Failure, cpio};
 use berth_protocol::{
-    boot::{BootConfig, PATH, Secret},
+    boot::{BootConfig, PATH, Secret, Uplink},
     settings::EngineSettings,
 };
 use std::io::ErrorKind;
@@ -17,7 +17,7 @@ const HOSTNAME: &str = "berth";
 ///
 /// # Errors
 /// A [`Failure`] when the system has no random numbers, or the user's settings make no sense.
-pub(crate) fn make(driver: &dyn Driver, home: &BerthHome) -> Result<(Secret, Vec<u8>), Failure> {
+pub(crate) fn make(home: &BerthHome) -> Result<(Secret, Vec<u8>), Failure> {
     let failed = |why: &dyn std::fmt::Display| {
         Failure::new("writing the boot configuration", why, "try again, and report this when it stays")
     };
@@ -31,7 +31,7 @@ pub(crate) fn make(driver: &dyn Driver, home: &BerthHome) -> Result<(Secret, Vec
         secret: secret.clone(),
         clock_unix_nanos: clock::unix_nanos(),
         hostname: HOSTNAME.into(),
-        uplink: driver.uplink(),
+        uplink: Uplink::Frames,
         ca_roots_pem: platform::added_ca_roots(),
         registry_certificates,
         engine,

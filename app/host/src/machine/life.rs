@@ -6,7 +6,7 @@ use super::{
     status,
 };
 use crate::{
-    guest::{Guest, clock, publish},
+    guest::{Guest, clock, publish, uplink},
     ports::Ports,
     routes,
 };
@@ -238,6 +238,7 @@ impl Life {
         let (routes, watched) = watch::channel(routes::read());
         duties.spawn(routes::watch(routes));
         duties.spawn(publish::serve(booted.guest.clone(), Arc::clone(&self.ports), watched));
+        duties.spawn(uplink::serve(booted.guest.clone(), self.config.gateway.clone()));
         self.ports.set_guest(Some(booted.guest.clone()));
         self.guest.send_replace(Some(booted.guest.clone()));
         self.phase = Phase::Running { booted, _duties: duties };

@@ -27,6 +27,8 @@ pub struct MachineConfig {
     pub share: Share,
     /// Its size.
     pub settings: Settings,
+    /// Its way out.
+    pub gateway: berth_net::Settings,
     /// How it comes about.
     pub choose_driver: ChooseDriver,
 }

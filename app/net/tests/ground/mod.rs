@@ -41,7 +41,7 @@ enum Ask {
 
 /// Runs a case on a thread whose networks are its own. `mtu` is that of the guest's device.
 pub(crate) fn on_own_ground(mtu: u16, settings: Settings, case: impl FnOnce(Ground) + Send + 'static) {
-    let tools = ["ip", "nsenter", "python3", "curl", "iperf3", "dig", "dnsmasq", "busybox"];
+    let tools = ["ip", "nsenter", "python3", "curl", "iperf3", "dig", "dnsmasq", "microsocks", "tinyproxy", "busybox"];
     let found = |tool: &&str| {
         let folders = std::env::var_os("PATH").unwrap_or_default();
         std::env::split_paths(&folders).any(|folder| folder.join(tool).exists())
@@ -136,8 +136,7 @@ fn guest(mtu: u16) -> (std::fs::File, String, mpsc::Sender<()>) {
     thread::spawn(move || {
         unshare(CloneFlags::CLONE_NEWNET).unwrap();
         ip("link set lo up");
-        berth_uplink::make(uplink::INTERFACE).unwrap();
-        let device = berth_uplink::open(uplink::INTERFACE).unwrap();
+        let device = berth_uplink::make(uplink::INTERFACE).unwrap();
         let name = uplink::INTERFACE;
         ip(&format!("link set {name} mtu {mtu} up"));
         ip(&format!("address add {}/{} dev {name}", uplink::GUEST, uplink::PREFIX));

@@ -40,11 +40,12 @@ const IN_THE_VM: [(&str, &str, u32); 3] = [
 ];
 
 /// The crates with fuzz targets, and how many inputs each target gets in full.
-const FUZZED: [&str; 7] = [
+const FUZZED: [&str; 8] = [
     "berth-api",
     "berth-docker-api",
     "berth-engine",
     "berth-image",
+    "berth-net",
     "berth-network",
     "berth-protocol",
     "berth-runtime",

@@ -63,7 +63,7 @@ use crate::{
 };
 use berth_image::{ImageStore, NetworkConfig, StoreConfig};
 use berth_network::{IpNet, Networks, NetworksConfig, SubnetPool, SubnetPools, dns::Resolvers};
-use berth_protocol::{boot::Uplink, settings::EngineSettings};
+use berth_protocol::settings::EngineSettings;
 use sha2::{Digest, Sha256};
 use std::{
     collections::BTreeMap,
@@ -127,7 +127,7 @@ impl Engine {
     /// When the state cannot be read.
     pub async fn open(config: EngineConfig) -> Result<Self> {
         let paths = Paths::new(&config);
-        let Uplink::Device(uplink) = &config.uplink;
+        let uplink = config.uplink.numbers();
         let store = StoreConfig {
             root: config.data.clone(),
             network: NetworkConfig {
@@ -223,9 +223,8 @@ impl Engine {
         self.inner.closing.load(Ordering::Relaxed)
     }
 
-    fn uplink(&self) -> &berth_protocol::boot::DeviceUplink {
-        let Uplink::Device(uplink) = &self.inner.config.uplink;
-        uplink
+    fn uplink(&self) -> berth_protocol::boot::DeviceUplink {
+        self.inner.config.uplink.numbers()
     }
 
     /// Changes a container's row and what is known of it together: durable first, then visible.

@@ -3,12 +3,12 @@
 
 use crate::children::Children;
 use crate::control::{self, Guest};
-use crate::engine::{self, Launch};
+use crate::launch::{self, Launch};
 use crate::modules::LoadOrder;
 use crate::steps::Steps;
 use crate::supervise::Supervisor;
 use crate::{background, cgroups, clock, console, disk, modules, mounts, root, settings, shutdown, uplink};
-use berth_protocol::boot::{self, BootConfig};
+use berth_protocol::boot::{self, BootConfig, Uplink};
 use berth_protocol::control::Report;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,12 +34,13 @@ pub(crate) struct Boot {
     steps: Arc<Steps>,
     children: Arc<Children>,
     supervisor: Arc<Supervisor>,
+    uplink: Arc<Supervisor>,
 }
 
 impl Boot {
     /// A boot whose PID 1 began `kernel` after the kernel.
     pub(crate) fn new(kernel: Duration, children: Arc<Children>) -> Self {
-        Self { steps: Arc::new(Steps::new(kernel)), children, supervisor: Arc::default() }
+        Self { steps: Arc::new(Steps::new(kernel)), children, supervisor: Arc::default(), uplink: Arc::default() }
     }
 
     /// Runs to the end of the engine's supervision, or to the first step that fails.
@@ -69,13 +70,14 @@ impl Boot {
         steps.run("cgroups", || {
             cgroups::set_up(Path::new(cgroups::TREE), cgroups::Machine::read(Path::new("/proc"))?)
         })?;
-        steps.run("network", || uplink::bring_up(&config.uplink))?;
+        steps.run("network", || uplink::bring_up(&config.uplink).map(|()| self.keep_uplink(&config)))?;
         disk?.join().ok().flatten()?;
-        let launch = Launch { program: engine::PROGRAM.into(), config, children: Arc::clone(&self.children) };
-        self.supervisor.keep_alive(&launch, steps, |first| {
+        let launch = Launch { program: launch::ENGINE, config, children: Arc::clone(&self.children) };
+        let first = |first| {
             steps.run("engine", || first);
             load_late(order);
-        });
+        };
+        self.supervisor.keep_alive(&launch, first, || steps.engine_restarted());
         Some(())
     }
 
@@ -89,11 +91,31 @@ impl Boot {
         }
     }
 
+    /// Keeps the program alive that carries packets, where packets travel over a stream: not in this process, which must
+    /// not die of one, nor in the engine, which may be replaced at any moment.
+    fn keep_uplink(&self, config: &BootConfig) {
+        if config.uplink != Uplink::Frames {
+            return;
+        }
+        let uplink = Arc::clone(&self.uplink);
+        let launch = Launch { program: launch::UPLINK, config: config.clone(), children: Arc::clone(&self.children) };
+        let say = |first: std::io::Result<()>| {
+            if let Err(error) = first {
+                console::say(&format!("there is no way out: {error}"));
+            }
+        };
+        let work = move || uplink.keep_alive(&launch, say, || {});
+        if let Err(error) = std::thread::Builder::new().name("uplink".into()).spawn(work) {
+            console::say(&format!("there is no way out: {error}"));
+        }
+    }
+
     fn controls(&self) -> Controls {
         Controls {
             steps: Arc::clone(&self.steps),
             children: Arc::clone(&self.children),
             supervisor: Arc::clone(&self.supervisor),
+            uplink: Arc::clone(&self.uplink),
             shutting_down: AtomicBool::new(false),
         }
     }
@@ -131,6 +153,7 @@ struct Controls {
     steps: Arc<Steps>,
     children: Arc<Children>,
     supervisor: Arc<Supervisor>,
+    uplink: Arc<Supervisor>,
     shutting_down: AtomicBool,
 }
 
@@ -143,11 +166,12 @@ impl Guest for Controls {
         if self.shutting_down.swap(true, Ordering::Relaxed) {
             return;
         }
-        let (supervisor, children) = (Arc::clone(&self.supervisor), Arc::clone(&self.children));
-        let work = move || shutdown::power_off(&supervisor, &children, grace);
+        let (supervisor, uplink) = (Arc::clone(&self.supervisor), Arc::clone(&self.uplink));
+        let children = Arc::clone(&self.children);
+        let work = move || shutdown::power_off(&supervisor, &uplink, &children, grace);
         if let Err(error) = std::thread::Builder::new().name("shutdown".into()).spawn(work) {
             console::say(&format!("no thread for the shutdown ({error}), it is done here"));
-            shutdown::power_off(&self.supervisor, &self.children, grace);
+            shutdown::power_off(&self.supervisor, &self.uplink, &self.children, grace);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The top of the cgroup tree: `system/engine` for the engine, `berth` above all containers, with a ceiling that leaves
+//! The top of the cgroup tree: `system` for our programs, one group each, `berth` above all containers, with a ceiling that leaves
 //! the engine room to work whatever the containers do.
 
 use std::fs;
@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const TREE: &str = "/sys/fs/cgroup";
 /// The engine's group.
 pub(crate) const ENGINE: &str = "system/engine";
+/// The group of what carries packets to the host.
+pub(crate) const UPLINK: &str = "system/uplink";
 /// The group above all containers.
 const CONTAINERS: &str = "berth";
 
@@ -76,13 +78,16 @@ pub(crate) fn set_up(tree: &Path, machine: Machine) -> Result<(), CgroupError> {
         let path = tree.join(CONTAINERS).join(file);
         fs::write(&path, limit.to_string()).map_err(fail(&path))?;
     }
-    let engine = tree.join(ENGINE);
-    fs::create_dir_all(&engine).map_err(fail(&engine))
+    for group in [ENGINE, UPLINK] {
+        let group = tree.join(group);
+        fs::create_dir_all(&group).map_err(fail(&group))?;
+    }
+    Ok(())
 }
 
-/// Moves a process into the engine's group.
-pub(crate) fn join_engine(tree: &Path, pid: u32) -> Result<(), CgroupError> {
-    let path = tree.join(ENGINE).join("cgroup.procs");
+/// Moves a process into a group.
+pub(crate) fn join(tree: &Path, group: &str, pid: u32) -> Result<(), CgroupError> {
+    let path = tree.join(group).join("cgroup.procs");
     fs::write(&path, pid.to_string()).map_err(|source| CgroupError { path, source })
 }
 
@@ -103,7 +108,7 @@ mod tests {
             let control = fs::read_to_string(dir.path().join(group).join("cgroup.subtree_control")).unwrap();
             assert_eq!(control, "+cpu +memory +pids");
         }
-        assert!(dir.path().join("system/engine").is_dir());
+        assert!(dir.path().join("system/engine").is_dir() && dir.path().join("system/uplink").is_dir());
     }
 
     #[test]

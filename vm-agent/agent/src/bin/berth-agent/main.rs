@@ -11,7 +11,7 @@ mod clock;
 mod console;
 mod control;
 mod disk;
-mod engine;
+mod launch;
 mod modules;
 mod mounts;
 mod root;

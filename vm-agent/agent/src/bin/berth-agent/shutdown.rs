@@ -18,9 +18,11 @@ const KILLED: Duration = Duration::from_secs(5);
 const HOLDERS: [&str; 2] = [disk::PLACE, "/run/berth"];
 
 /// Ends everything and powers off. Does not return unless the kernel refuses.
-pub(crate) fn power_off(supervisor: &Supervisor, children: &Children, grace: Duration) {
+pub(crate) fn power_off(engine: &Supervisor, uplink: &Supervisor, children: &Children, grace: Duration) {
     console::say("shutting down");
-    supervisor.stop(grace);
+    engine.stop(grace);
+    // Containers had their way out to the end.
+    uplink.stop(STRAGGLERS);
     for (signal, wait) in [(Signal::SIGTERM, STRAGGLERS), (Signal::SIGKILL, KILLED)] {
         // Everything but this process, in all namespaces.
         if kill(Pid::from_raw(-1), signal).is_err() || children.wait_none_left(wait) {

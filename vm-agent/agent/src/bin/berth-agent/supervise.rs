@@ -1,13 +1,12 @@
-//! Keeps the engine alive: starts it, and starts it again when it ends, later each time it ends soon.
+//! Keeps a program alive: starts it, and starts it again when it ends, later each time it ends soon.
 
 use crate::console;
-use crate::engine::{self, Launch};
-use crate::steps::Steps;
+use crate::launch::{self, Launch};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Pauses before the second, third, ... start; the last one stays.
@@ -19,10 +18,10 @@ const PAUSES: [Duration; 6] = [
     Duration::from_secs(5),
     Duration::from_secs(10),
 ];
-/// An engine that ran this long is taken as sound: its end counts as the first.
+/// A program that ran this long is taken as sound: its end counts as the first.
 const SOUND: Duration = Duration::from_secs(60);
 
-/// The engine's watchman.
+/// A program's watchman.
 #[derive(Debug, Default)]
 pub(crate) struct Supervisor {
     state: Mutex<State>,
@@ -36,8 +35,9 @@ struct State {
 }
 
 impl Supervisor {
-    /// Runs until [`Supervisor::stop`]; `first` says how the first start went.
-    pub(crate) fn keep_alive(&self, launch: &Launch, steps: &Arc<Steps>, first: impl FnOnce(std::io::Result<()>)) {
+    /// Runs until [`Supervisor::stop`]; `first` says how the first start went, `again` that another one follows.
+    pub(crate) fn keep_alive(&self, launch: &Launch, first: impl FnOnce(std::io::Result<()>), again: impl Fn()) {
+        let name = launch.program.name;
         let mut first = Some(first);
         let mut failures = 0;
         loop {
@@ -48,7 +48,7 @@ impl Supervisor {
                 if state.stopping {
                     return;
                 }
-                let started = engine::start(launch);
+                let started = launch::start(launch);
                 state.running = started.as_ref().ok().and_then(|s| i32::try_from(s.child.id()).ok()).map(Pid::from_raw);
                 started
             };
@@ -76,9 +76,9 @@ impl Supervisor {
             }
             failures = next_failures(failures, since.elapsed());
             let pause = pause(failures);
-            console::say(&format!("the engine {why}; it is started again in {} ms", pause.as_millis()));
+            console::say(&format!("the {name} {why}; it is started again in {} ms", pause.as_millis()));
             self.changed.wait_timeout_while(state, pause, |state| !state.stopping).map(drop).ok();
-            steps.engine_restarted();
+            again();
         }
     }
 
@@ -90,7 +90,7 @@ impl Supervisor {
         for (signal, wait) in [(Signal::SIGTERM, grace), (Signal::SIGKILL, Duration::from_secs(2))] {
             let Some(pid) = state.running else { return };
             if let Err(error) = kill(pid, signal) {
-                console::say(&format!("the engine cannot be sent {signal}: {error}"));
+                console::say(&format!("a program cannot be sent {signal}: {error}"));
             }
             state = self
                 .changed

@@ -3,6 +3,7 @@
 mod netlink;
 
 use berth_protocol::boot::{DeviceUplink, Uplink};
+use berth_protocol::uplink;
 use netlink::Netlink;
 use nix::net::if_::if_nametoindex;
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ pub(crate) fn bring_up(uplink: &Uplink) -> Result<(), UplinkError> {
     let loopback = if_nametoindex("lo").map_err(|_| UplinkError::Absent("lo".into()))?;
     netlink.set_up(loopback).map_err(refused("bring lo up"))?;
     match uplink {
+        Uplink::Frames => frames(&mut netlink),
         Uplink::Device(device) => {
             check(device)?;
             let index = wait_for(&device.interface)?;
@@ -48,6 +50,24 @@ pub(crate) fn bring_up(uplink: &Uplink) -> Result<(), UplinkError> {
                 .map_err(refused(&format!("route through {}", device.gateway)))
         }
     }
+}
+
+/// Makes the device whose packets `berth-uplink` carries.
+fn frames(netlink: &mut Netlink) -> Result<(), UplinkError> {
+    let refused = |what: &'static str| move |source| UplinkError::Refused { what: what.into(), source };
+    // Held until all is set: without a program behind it the device is one whose cable is out.
+    let _plugged_in = berth_uplink::make(uplink::INTERFACE).map_err(refused("make the uplink"))?;
+    let index = if_nametoindex(uplink::INTERFACE).map_err(|_| UplinkError::Absent(uplink::INTERFACE.into()))?;
+    netlink.set_mtu(index, uplink::MTU.into()).map_err(refused("set the size of the uplink's packets"))?;
+    netlink.set_up(index).map_err(refused("bring the uplink up"))?;
+    for (address, prefix, gateway) in [
+        (uplink::GUEST.into(), uplink::PREFIX, uplink::GATEWAY.into()),
+        (uplink::GUEST_V6.into(), uplink::PREFIX_V6, uplink::GATEWAY_V6.into()),
+    ] {
+        netlink.add_address(index, address, prefix).map_err(refused("give the uplink its address"))?;
+        netlink.add_default_route(index, gateway).map_err(refused("route through the uplink"))?;
+    }
+    Ok(())
 }
 
 fn check(device: &DeviceUplink) -> Result<(), UplinkError> {

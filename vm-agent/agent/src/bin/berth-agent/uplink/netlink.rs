@@ -34,6 +34,15 @@ impl Netlink {
         self.ask(libc::RTM_NEWLINK, 0, &body)
     }
 
+    /// Sets the size of the largest packet, bytes.
+    pub(super) fn set_mtu(&mut self, index: u32, mtu: u32) -> Result<()> {
+        let mut body = vec![0; 4];
+        body.extend_from_slice(&index.to_ne_bytes());
+        body.extend_from_slice(&[0; 8]);
+        put(&mut body, libc::IFLA_MTU, &mtu.to_ne_bytes());
+        self.ask(libc::RTM_NEWLINK, 0, &body)
+    }
+
     /// Adds an address; one that is there already is fine.
     pub(super) fn add_address(&mut self, index: u32, address: IpAddr, prefix: u8) -> Result<()> {
         // IPv6 would otherwise be unusable for a second while a duplicate is looked for; the host chose the address.

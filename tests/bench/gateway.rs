@@ -1,0 +1,144 @@
+//! P6: the way out of the guest, natively: a network whose only way out is a TUN device and the gateway, with a socket in the
+//! place of the VM's channel, against Debian's slirp4netns (libslirp, which is QEMU's user network too) and passt, and
+//! against that socket by itself. All lead to the same server on this machine's loopback.
+//!
+//! Into the VM: the same server here and the same clients in a container, beside a build of the machine with QEMU's
+//! `-netdev user`; the limit is then the stream of `cargo test -p berth-machine-qemu --test streams`.
+
+use crate::figure::{Figure, line};
+use crate::place;
+use crate::ports::load::{self, SERVER};
+use berth_tests::native::{inside, program};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What is copied over the channel by itself, bytes.
+const BULK: usize = 512 << 20;
+const BUFFER: usize = 256 << 10;
+
+type Measure = (&'static str, fn(SocketAddr) -> f64);
+
+const MEASURES: [Measure; 3] = [
+    ("gateway-bulk [MB/s]", |server| load::bulk(server, 1)),
+    ("gateway-bulk-16 [MB/s]", |server| load::bulk(server, 16)),
+    ("gateway-connect-p99 [us]", load::connect_p99),
+];
+
+/// A network with one way out.
+struct Place {
+    holder: Child,
+    way: Option<Child>,
+    server: SocketAddr,
+}
+
+impl Place {
+    /// `way` brings the process whose network is given to the server at `host`.
+    fn new(host: Ipv4Addr, way: impl FnOnce(u32) -> Option<Child>) -> Self {
+        let mut unshare = Command::new("unshare");
+        unshare.args(["--net", "sh", "-c", "ip link set lo up && echo && exec sleep 1000000"]);
+        let mut holder = unshare.stdout(Stdio::piped()).spawn().expect("unshare");
+        BufReader::new(holder.stdout.take().expect("its output")).read_line(&mut String::new()).expect("a line");
+        let way = way(holder.id());
+        Self { holder, way, server: (host, SERVER).into() }
+    }
+
+    /// Runs work in the network; `None` where there is no way.
+    fn run<T: Send + 'static>(&self, work: fn(SocketAddr) -> T) -> Option<T> {
+        self.way.as_ref()?;
+        let server = self.server;
+        inside(self.holder.id(), move || work(server)).join().ok()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for process in self.way.iter_mut().chain([&mut self.holder]) {
+            process.kill().ok();
+            process.wait().ok();
+        }
+    }
+}
+
+/// Prints a line for each figure and peer.
+pub(crate) fn run(rounds: u32) {
+    load::raise_file_limit();
+    place::describe(Path::new("/tmp"), &[&["slirp4netns", "--version"], &["pasta", "--version"]]);
+    std::thread::spawn(load::serve);
+    let ours = Place::new(Ipv4Addr::new(198, 19, 87, 2), |pid| {
+        let mut gateway = Command::new(program("examples/native-gateway"));
+        gateway.arg(pid.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut gateway = gateway.spawn().expect("native-gateway");
+        BufReader::new(gateway.stdout.take().expect("its output")).read_line(&mut String::new()).expect("a line");
+        Some(gateway)
+    });
+    let slirp = Place::new(Ipv4Addr::new(10, 0, 2, 2), |pid| {
+        peer(&["slirp4netns", "--configure", "--mtu=65520", &pid.to_string(), "tap0"])
+    });
+    let passt = Place::new(Ipv4Addr::new(10, 0, 3, 2), |pid| {
+        let network = format!("/proc/{pid}/ns/net");
+        let numbers = ["-a", "10.0.3.15", "-n", "24", "-g", "10.0.3.2", "-m", "65520"];
+        let words = ["pasta", "--foreground", "--config-net", "-4", "--runas", "0", "--netns", &network];
+        peer(&[&words[..], &numbers[..]].concat())
+    });
+    assert!(ours.run(load::answers) == Some(true), "the gateway does not lead to the server");
+    let peers = [("slirp4netns", slirp), ("passt", passt)].map(|(name, place)| {
+        let there = place.run(load::answers) == Some(true);
+        if !there {
+            println!("note: {name} does not lead to the server here");
+        }
+        (name, place, there)
+    });
+    let mut figures = MEASURES.map(|_| <[Figure; 3]>::default());
+    let mut limits = [Figure::default(), Figure::default(), Figure::default()];
+    for round in 1..=rounds {
+        for (((name, measure), figures), limit) in MEASURES.iter().zip(&mut figures).zip(&mut limits) {
+            let places = [Some(&ours), peers[0].2.then_some(&peers[0].1), peers[1].2.then_some(&peers[1].1)];
+            for (place, figure) in places.into_iter().zip(figures.iter_mut()) {
+                if let Some(value) = place.and_then(|place| place.run(*measure)) {
+                    figure.add(value);
+                }
+            }
+            if name.contains("bulk") {
+                limit.add(channel());
+            }
+            println!(
+                "round {round}: {name} so far ours ({}) slirp4netns ({}) passt ({}) channel ({limit})",
+                figures[0], figures[1], figures[2]
+            );
+        }
+    }
+    for (((name, _), [ours, slirp, passt]), limit) in MEASURES.iter().zip(&figures).zip(&limits) {
+        line(name, ours, slirp, limit);
+        line(&format!("{name} to passt"), ours, passt, limit);
+    }
+}
+
+/// A peer that has had time to come up; `None` where it is not installed.
+fn peer(command: &[&str]) -> Option<Child> {
+    let mut process = Command::new(command[0]);
+    process.args(&command[1..]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let process = process.spawn().ok()?;
+    std::thread::sleep(Duration::from_secs(1));
+    Some(process)
+}
+
+/// MB a second over the channel by itself.
+fn channel() -> f64 {
+    let (mut near, mut far) = UnixStream::pair().expect("two sockets");
+    let from = Instant::now();
+    let writer = std::thread::spawn(move || {
+        let bytes = vec![7; BUFFER];
+        for _ in 0..BULK / BUFFER {
+            near.write_all(&bytes).expect("the reader reads");
+        }
+    });
+    let mut bytes = vec![0; BUFFER];
+    while far.read(&mut bytes).expect("the writer writes") > 0 {}
+    writer.join().expect("the writer");
+    let megabytes = u32::try_from(BULK / 1_000_000).expect("some hundred");
+    f64::from(megabytes) / from.elapsed().as_secs_f64()
+}
