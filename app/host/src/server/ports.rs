@@ -8,7 +8,7 @@ use crate::{
 use axum::{
     Json,
     body::Body,
-    extract::State,
+    extract::{State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -47,9 +47,16 @@ fn lines(ports: Arc<Ports>) -> impl Stream<Item = Result<Bytes, Infallible>> + S
 /// Takes a word on sharing: at once, and for good.
 pub(super) async fn share(
     State(server): State<Server>,
-    Json(wish): Json<SharePorts>,
+    wish: Result<Json<SharePorts>, JsonRejection>,
 ) -> Result<Json<Vec<PublishedPort>>, (StatusCode, Json<Problem>)> {
     let problem = |status, code, message: String| (status, Json(Problem::new(code, message)));
+    let Json(wish) = wish.map_err(|rejected| {
+        problem(
+            StatusCode::BAD_REQUEST,
+            Code::InvalidArgument,
+            format!("the request makes no sense: {}", rejected.body_text()),
+        )
+    })?;
     let port: Option<HostPort> = match &wish.port {
         Some(text) => Some(text.parse().map_err(|error: crate::ports::NoHostPort| {
             problem(StatusCode::BAD_REQUEST, Code::InvalidArgument, error.to_string())
