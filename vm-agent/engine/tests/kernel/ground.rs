@@ -179,7 +179,7 @@ fn archive() -> Vec<u8> {
     add("www/index.html", 0o644, b"hello from the image\n");
     for applet in [
         "sh", "cat", "echo", "grep", "wc", "head", "mkdir", "id", "httpd", "sleep", "ls", "hostname", "mount", "touch",
-        "seq", "true", "env", "ip", "wget", "stty", "tty", "pwd", "stat", "chown", "chmod", "ping", "kill",
+        "seq", "true", "env", "ip", "nc", "stty", "tty", "pwd", "stat", "chown", "chmod", "ping", "kill",
     ] {
         let mut header = tar::Header::new_gnu();
         header.set_entry_type(tar::EntryType::Symlink);

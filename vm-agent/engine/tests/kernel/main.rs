@@ -9,5 +9,6 @@ mod files;
 mod ground;
 mod isolation;
 mod limits;
+mod networks;
 mod streams;
 mod users;
