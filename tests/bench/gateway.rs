@@ -1,6 +1,6 @@
 //! P6: the way out of the guest, natively: a network whose only way out is a TUN device and the gateway, with a socket in the
-//! place of the VM's channel, against Debian's slirp4netns (libslirp, which is QEMU's user network too) and passt, and
-//! against that socket by itself. All lead to the same server on this machine's loopback.
+//! place of the VM's channel, against Debian's slirp4netns (libslirp, which is QEMU's user network too), and against that
+//! socket by itself. Both lead to the same server on this machine's loopback.
 //!
 //! Into the VM: the same server here and the same clients in a container, beside a build of the machine with QEMU's
 //! `-netdev user`; the limit is then the stream of `cargo test -p berth-machine-qemu --test streams`.
@@ -63,10 +63,10 @@ impl Drop for Place {
     }
 }
 
-/// Prints a line for each figure and peer.
+/// Prints a line for each figure.
 pub(crate) fn run(rounds: u32) {
     load::raise_file_limit();
-    place::describe(Path::new("/tmp"), &[&["slirp4netns", "--version"], &["pasta", "--version"]]);
+    place::describe(Path::new("/tmp"), &[&["slirp4netns", "--version"]]);
     std::thread::spawn(load::serve);
     let ours = Place::new(Ipv4Addr::new(198, 19, 87, 2), |pid| {
         let mut gateway = Command::new(program("examples/native-gateway"));
@@ -78,26 +78,15 @@ pub(crate) fn run(rounds: u32) {
     let slirp = Place::new(Ipv4Addr::new(10, 0, 2, 2), |pid| {
         peer(&["slirp4netns", "--configure", "--mtu=65520", &pid.to_string(), "tap0"])
     });
-    let passt = Place::new(Ipv4Addr::new(10, 0, 3, 2), |pid| {
-        let network = format!("/proc/{pid}/ns/net");
-        let numbers = ["-a", "10.0.3.15", "-n", "24", "-g", "10.0.3.2", "-m", "65520"];
-        let words = ["pasta", "--foreground", "--config-net", "-4", "--runas", "0", "--netns", &network];
-        peer(&[&words[..], &numbers[..]].concat())
-    });
     assert!(ours.run(load::answers) == Some(true), "the gateway does not lead to the server");
-    let peers = [("slirp4netns", slirp), ("passt", passt)].map(|(name, place)| {
-        let there = place.run(load::answers) == Some(true);
-        if !there {
-            println!("note: {name} does not lead to the server here");
-        }
-        (name, place, there)
-    });
-    let mut figures = MEASURES.map(|_| <[Figure; 3]>::default());
-    let mut limits = [Figure::default(), Figure::default(), Figure::default()];
+    let there = slirp.run(load::answers) == Some(true);
+    if !there {
+        println!("note: slirp4netns does not lead to the server here; install Debian's slirp4netns");
+    }
+    let mut all = MEASURES.map(|_| <[Figure; 3]>::default());
     for round in 1..=rounds {
-        for (((name, measure), figures), limit) in MEASURES.iter().zip(&mut figures).zip(&mut limits) {
-            let places = [Some(&ours), peers[0].2.then_some(&peers[0].1), peers[1].2.then_some(&peers[1].1)];
-            for (place, figure) in places.into_iter().zip(figures.iter_mut()) {
+        for ((name, measure), [at_ours, at_slirp, limit]) in MEASURES.iter().zip(&mut all) {
+            for (place, figure) in [(Some(&ours), at_ours), (there.then_some(&slirp), at_slirp)] {
                 if let Some(value) = place.and_then(|place| place.run(*measure)) {
                     figure.add(value);
                 }
@@ -105,15 +94,13 @@ pub(crate) fn run(rounds: u32) {
             if name.contains("bulk") {
                 limit.add(channel());
             }
-            println!(
-                "round {round}: {name} so far ours ({}) slirp4netns ({}) passt ({}) channel ({limit})",
-                figures[0], figures[1], figures[2]
-            );
+        }
+        for ((name, _), [ours, slirp, limit]) in MEASURES.iter().zip(&all) {
+            println!("round {round}: {name} so far ours ({ours}) slirp4netns ({slirp}) channel ({limit})");
         }
     }
-    for (((name, _), [ours, slirp, passt]), limit) in MEASURES.iter().zip(&figures).zip(&limits) {
+    for ((name, _), [ours, slirp, limit]) in MEASURES.iter().zip(&all) {
         line(name, ours, slirp, limit);
-        line(&format!("{name} to passt"), ours, passt, limit);
     }
 }
 

@@ -82,7 +82,7 @@ fn the_defaults_are_dockers_and_namespaces_are_shared_when_asked(both: &Both) {
     let options = "--pid host --ipc host --uts host --network host --cgroupns host --userns host --cgroup-parent /team";
     let machine = std::cell::RefCell::new(BTreeMap::new());
     both.run(options, &format!("{NAMESPACES}; cat /proc/1/comm; cat /proc/self/cgroup; ls /sys/class/net"), |text| {
-        has(text, &["init", "eth0"]);
+        has(text, &["init", "uplink"]);
         assert!(text.contains("\n0::/team/"), "{text}");
         machine.replace(namespaces(text));
     });
