@@ -35,6 +35,11 @@ pub enum Error {
     /// The machine has no such interface.
     #[error("the machine has no interface {0}; leave the parent option out, or give one that it has")]
     NoParent(String),
+    /// The interface has no Ethernet, which a macvlan network needs.
+    #[error(
+        "the interface {0} of the machine carries no Ethernet; leave the parent option out, or use a bridge network"
+    )]
+    NoEthernet(String),
     /// The interface is there and is something else.
     #[error("the interface {0} of the machine is not a bridge; give the network's bridge another name")]
     NotABridge(String),

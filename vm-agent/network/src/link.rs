@@ -8,7 +8,8 @@ use rtnetlink::{
     LinkVlan, RouteMessageBuilder,
     packet_route::{
         link::{
-            InfoData, InfoKind, InfoVeth, IpVlanFlags, IpVlanMode, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode,
+            InfoData, InfoKind, InfoVeth, IpVlanFlags, IpVlanMode, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage,
+            MacVlanMode,
         },
         route::{RouteMessage, RouteScope},
     },
@@ -25,6 +26,11 @@ const EOPNOTSUPP: i32 = 95;
 /// The index of an interface; `None` when there is none of that name.
 pub(crate) async fn index(handle: &Handle, name: &str) -> Result<Option<u32>, Error> {
     Ok(look(handle, name).await?.map(|link| link.header.index))
+}
+
+/// Whether an interface carries Ethernet frames.
+pub(crate) async fn is_ethernet(handle: &Handle, name: &str) -> Result<bool, Error> {
+    Ok(look(handle, name).await?.is_some_and(|link| link.header.link_layer_type == LinkLayerType::Ether))
 }
 
 async fn look(handle: &Handle, name: &str) -> Result<Option<LinkMessage>, Error> {

@@ -275,6 +275,10 @@ impl Networks {
                 }
                 Parent::Named(name) => {
                     if let Some(index) = link::index(&self.handle, name).await? {
+                        let macvlan = matches!(plan.kind, NetworkKind::Macvlan { .. });
+                        if macvlan && !link::is_ethernet(&self.handle, name).await? {
+                            return Err(Error::NoEthernet(name.clone()));
+                        }
                         return Ok(made(index, None));
                     }
                     let missing = || Error::NoParent(name.clone());

@@ -105,6 +105,7 @@ impl Engine {
             self.inner.store.remove_network(&row.id).await?;
             return Err(match e {
                 berth_network::Error::NoParent(_)
+                | berth_network::Error::NoEthernet(_)
                 | berth_network::Error::NotABridge(_)
                 | berth_network::Error::NoModule(_) => Error::InvalidParameter(e.to_string()),
                 _ => Error::Internal(e.to_string()),

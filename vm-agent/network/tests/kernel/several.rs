@@ -170,6 +170,8 @@ fn networks_on_an_interface_of_the_machine_work_where_the_kernel_has_them() {
 
         let error = networks.make(&macvlan(named("nope0"))).await.unwrap_err().to_string();
         assert!(error.contains("the machine has no interface nope0"), "{error}");
+        let error = networks.make(&macvlan(named("lo"))).await.unwrap_err().to_string();
+        assert!(error.contains("the interface lo of the machine carries no Ethernet"), "{error}");
         for (plan, module) in [(macvlan(named("up0")), "macvlan"), (ipvlan, "ipvlan")] {
             let a = networks.open_namespace(A, Origin::New).await.unwrap();
             let b = networks.open_namespace(B, Origin::New).await.unwrap();
