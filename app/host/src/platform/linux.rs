@@ -111,6 +111,8 @@ fn parse(text: &str) -> Option<SocketAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ports::{Ports, Sharing};
+    use berth_protocol::publish::Publication;
 
     #[test]
     fn a_listener_of_this_process_is_found_by_name() {
@@ -140,5 +142,50 @@ mod tests {
             assert_eq!(parse(text), None, "{text}");
         }
         assert!(sockets("header\n  0: 0100007F\n", LISTEN, "127.0.0.1:80".parse().unwrap()).is_empty());
+    }
+
+    /// A port below 1024 as a user meets it, who is not root: in a process of its own, since users belong to processes.
+    #[tokio::test]
+    async fn a_user_is_told_what_to_do_about_a_low_port() {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let nobody = std::process::Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--"])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "platform::linux::tests::a_low_port_without_rights", "--ignored", "--nocapture"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&nobody.stdout).into_owned();
+        let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
+        if first.trim().parse::<u16>().unwrap() > 81 {
+            assert!(
+                text.contains(
+                    "ports are not available: exposing port TCP 127.0.0.1:81 -> 127.0.0.1:0: listen tcp 127.0.0.1:81: bind: \
+                     permission denied; publish a port from 1024 on, such as -p 8081:80, or allow it with: \
+                     sudo sysctl net.ipv4.ip_unprivileged_port_start=81"
+                ),
+                "{text}"
+            );
+        }
+    }
+
+    /// Not a test: what the test above runs as another user.
+    #[tokio::test]
+    #[ignore = "run by a test as another user"]
+    async fn a_low_port_without_rights() {
+        let wanted = Publication {
+            container: "c".into(),
+            name: "web".into(),
+            host_ip: None,
+            host_port: 81,
+            host_port_last: None,
+            target: "172.17.0.2:80".parse().unwrap(),
+            transport: Transport::Tcp,
+        };
+        match Ports::new(Sharing::default(), port_holder).publish(&[wanted]).await {
+            Ok(addresses) => println!("{addresses:?}"),
+            Err(refusal) => println!("{refusal}"),
+        }
     }
 }

@@ -375,43 +375,6 @@ async fn a_udp_port_has_a_holder_and_frees_its_number_when_it_is_withdrawn() {
     assert!(refused.contains("exposing port UDP") || refused.contains("allocated"), "{refused}");
 }
 
-/// A port below 1024 as a user meets it, who is not root: in a process of its own, since users belong to processes.
-#[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_user_is_told_what_to_do_about_a_low_port() {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let nobody = std::process::Command::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all", "--"])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "ports::tests::a_low_port_without_rights", "--ignored", "--nocapture"])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&nobody.stdout).into_owned();
-    let first = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap();
-    if first.trim().parse::<u16>().unwrap() > 81 {
-        assert!(
-            text.contains(
-                "ports are not available: exposing port TCP 127.0.0.1:81 -> 127.0.0.1:0: listen tcp 127.0.0.1:81: bind: \
-                 permission denied; publish a port from 1024 on, such as -p 8081:80, or allow it with: \
-                 sudo sysctl net.ipv4.ip_unprivileged_port_start=81"
-            ),
-            "{text}"
-        );
-    }
-}
-
-/// Not a test: what the test above runs as another user.
-#[tokio::test]
-#[ignore = "run by a test as another user"]
-async fn a_low_port_without_rights() {
-    match ports().publish(&[publication("a", 81)]).await {
-        Ok(addresses) => println!("{addresses:?}"),
-        Err(refusal) => println!("{refusal}"),
-    }
-}
-
 #[tokio::test]
 async fn a_container_with_an_address_of_ipv6_is_reached_over_both_families() {
     let ports = ports();
