@@ -23,6 +23,7 @@ pub(crate) fn make(home: &BerthHome) -> Result<(Secret, Vec<u8>), Failure> {
     };
     let mut engine = engine_settings(home)?;
     proxies::complete(&mut engine.proxies, |name| std::env::var(name).ok());
+    proxies::seen_from_guest(&mut engine.proxies);
     let registry_certificates = certificates::read(&home.certs_dir())?;
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(|error| failed(&error))?;

@@ -1,6 +1,6 @@
 //! The proxies of this system, as its programs take them from their environment.
 
-use berth_protocol::settings::ProxySettings;
+use berth_protocol::{settings::ProxySettings, uplink};
 
 /// Fills in what `daemon.json` leaves open. One that is no address of a proxy is left out: others set it, for others.
 pub(super) fn complete(settings: &mut ProxySettings, variable: impl Fn(&str) -> Option<String>) {
@@ -25,6 +25,25 @@ pub(super) fn complete(settings: &mut ProxySettings, variable: impl Fn(&str) -> 
     }
 }
 
+/// Has the guest find a proxy that listens on the host's own loopback, where its own would be meant otherwise.
+pub(super) fn seen_from_guest(settings: &mut ProxySettings) {
+    for setting in [&mut settings.http_proxy, &mut settings.https_proxy] {
+        if let Some(address) = on_loopback(setting) {
+            *setting = address;
+        }
+    }
+}
+
+/// The address as the guest has to name it; `None` for one that is the same everywhere.
+fn on_loopback(address: &str) -> Option<String> {
+    let (scheme, rest) = address.split_once("://")?;
+    let (login, place) = rest.rsplit_once('@').map_or(("", rest), |(login, place)| (login, place));
+    let behind = ["localhost", "127.0.0.1", "[::1]"].iter().find_map(|own| place.strip_prefix(own))?;
+    let at = if login.is_empty() { "" } else { "@" };
+    let ends = behind.is_empty() || behind.starts_with([':', '/']);
+    ends.then(|| format!("{scheme}://{login}{at}{}{behind}", uplink::HOST))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,8 +63,24 @@ mod tests {
             ("http://file:1", "http://proxy:3128")
         );
         assert_eq!(settings.no_proxy, "localhost,.example.com");
+        seen_from_guest(&mut settings);
+        assert_eq!(settings.http_proxy, "http://file:1");
         let mut other = ProxySettings::default();
         complete(&mut other, |name| (name == "HTTPS_PROXY").then(|| "socks5://p".into()));
         assert_eq!(other, ProxySettings::default());
+    }
+
+    #[test]
+    fn a_proxy_on_the_hosts_loopback_is_named_as_the_guest_finds_it() {
+        for (given, seen) in [
+            ("http://localhost:3128", Some("http://198.19.87.2:3128")),
+            ("http://user:p@ss@127.0.0.1:3128/", Some("http://user:p@ss@198.19.87.2:3128/")),
+            ("https://[::1]", Some("https://198.19.87.2")),
+            ("http://localhost.corp:3128", None),
+            ("http://127.0.0.10:3128", None),
+            ("http://proxy:3128", None),
+        ] {
+            assert_eq!(on_loopback(given).as_deref(), seen, "{given}");
+        }
     }
 }
