@@ -9,6 +9,7 @@ mod limits;
 mod main_job;
 mod networks;
 mod orphans;
+mod outside;
 mod published;
 mod recovery;
 mod refusals;

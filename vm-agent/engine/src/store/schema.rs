@@ -68,4 +68,23 @@ mod tests {
         let connection = Connection::open(&path).unwrap();
         assert_eq!(connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 99);
     }
+
+    #[tokio::test]
+    async fn containers_of_the_first_format_are_there_as_they_were() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("engine.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(STEPS[0]).unwrap();
+        connection.execute_batch(include_str!("format-1.sql")).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        drop(connection);
+        let store = Store::open(path).await.unwrap();
+        let mut containers = store.containers().await.unwrap();
+        containers.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+        let [(_, runs), (web, _)] = containers.as_slice() else { panic!("{}", containers.len()) };
+        assert_eq!(runs.network.networks["bridge"].address, Some([172, 17, 0, 2].into()));
+        assert_eq!(web.config.labels["tier"], "front");
+        assert_eq!(web.host.port_bindings.values().flatten().map(|binding| binding.port).collect::<Vec<_>>(), [8080]);
+        assert_eq!(store.networks().await.unwrap().len(), 0);
+    }
 }
