@@ -90,10 +90,14 @@ impl Engine {
 
     /// The host's routes and the machine's own uplink.
     fn to_avoid(&self) -> Vec<IpNet> {
-        let uplink = self.uplink();
-        let own = IpNet::new(uplink.address, uplink.prefix).ok().map(|net| net.trunc());
         let routed = self.inner.routed.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // A route to everything, in one or two halves, is no network of its own.
-        routed.iter().copied().filter(|route| route.prefix_len() > 1).chain(own).collect()
+        routed.iter().copied().filter(|route| route.prefix_len() > 1).chain(self.way_out_subnet()).collect()
+    }
+
+    /// The network between the machine and the host.
+    pub(super) fn way_out_subnet(&self) -> Option<IpNet> {
+        let uplink = self.uplink();
+        IpNet::new(uplink.address, uplink.prefix).ok().map(|net| net.trunc())
     }
 }

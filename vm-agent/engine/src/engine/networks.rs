@@ -59,7 +59,8 @@ impl Engine {
         {
             return Err(Error::Conflict(format!("network with name {} already exists", request.name)));
         }
-        let taken = self.inner.networks.subnets("");
+        let mut taken = self.inner.networks.subnets("");
+        taken.extend(self.way_out_subnet());
         for Subnet { subnet, .. } in &subnets {
             if taken.iter().any(|taken| berth_network::overlap(*taken, *subnet)) {
                 return Err(Error::Forbidden(

@@ -113,6 +113,12 @@ async fn networks_are_refused_in_dockers_words() {
             "invalid pool request: Pool overlaps with other one on this address space",
             ErrorKind::Forbidden,
         ),
+        (
+            // The machine's own way out.
+            with_subnet("other", "10.0.2.0/28"),
+            "invalid pool request: Pool overlaps with other one on this address space",
+            ErrorKind::Forbidden,
+        ),
         (with(|r| r.driver = "weave".into()), "plugin \"weave\" not found", ErrorKind::NotFound),
         (with(|r| r.driver = "host".into()), "only one instance of \"host\" network is allowed", ErrorKind::Forbidden),
         (with(|r| r.ipam_driver = "dhcp".into()), "plugin \"dhcp\" not found", ErrorKind::NotFound),
