@@ -5,7 +5,7 @@ use berth_tests::{Home, Ran, Registry};
 use std::{
     collections::BTreeSet,
     io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
 };
 
 const SCAN: &str = include_str!("scan.py");
@@ -67,20 +67,19 @@ fn reaches_names_of_the_host(inside: &dyn Fn(&str) -> Ran) {
 fn no_api_is_found(home: &Home, tools: &str) {
     let bridge = home.docker(&["network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"]);
     let scan = ["run", "--rm", "--ulimit", "nofile=10000", tools, "python3", "-c", SCAN];
-    let scanned = home.docker(&[&scan[..], &[bridge.ok(), GATEWAY, HOST]].concat());
-    let open: Vec<BTreeSet<u16>> = scanned
-        .ok()
-        .lines()
-        .map(|line| line.split(' ').skip(1).map(|port| port.parse().expect("a port")).collect())
-        .collect();
-    let [bridge, gateway, host] = open.as_slice() else { panic!("{scanned}") };
-    assert_eq!(bridge, &BTreeSet::new(), "the machine answers at the bridge: {scanned}");
-    assert_eq!(gateway, &BTreeSet::from([53]), "{scanned}");
-    // What the host's own loopback has, the test's own registry for one, and no engine behind any of it.
-    assert!(!host.is_empty(), "{scanned}");
+    let scanned = home.docker(&[&scan[..], &[bridge.ok(), GATEWAY]].concat());
+    assert_eq!(scanned.ok(), format!("{}\n{GATEWAY} 53", bridge.ok()), "only names are answered on the way");
+    // What the host's own loopback has is there, the test's own registry for one, and no engine behind any of it.
+    let host = ports_of_the_loopback();
+    assert!(!host.is_empty());
     for port in host {
         let asked = format!("curl -s -m 5 -i http://{HOST}:{port}/_ping; true");
         let answer = home.docker(&["run", "--rm", tools, "sh", "-c", &asked]);
-        assert!(!answer.ok().to_lowercase().contains("api-version"), "{port}: {answer}");
+        let is_docker = answer.ok().lines().any(|line| line.to_lowercase().starts_with("api-version:"));
+        assert!(!is_docker, "{port}: {answer}");
     }
+}
+
+fn ports_of_the_loopback() -> Vec<u16> {
+    (1..=u16::MAX).filter(|port| TcpStream::connect((Ipv4Addr::LOCALHOST, *port)).is_ok()).collect()
 }
