@@ -79,9 +79,11 @@ impl Children {
 
     /// Waits for one process to end and buries it. Called in a loop by one thread.
     pub(crate) fn reap_one(&self) {
+        // Counted before the kernel is asked: one that is started after its answer wakes whoever goes to sleep on it.
+        let seen = self.lock().started;
         match peek() {
             Peek::Ended(pid) => self.bury(pid),
-            Peek::None => self.sleep_until_started(),
+            Peek::None => self.sleep_until_started(seen),
             Peek::Interrupted => {}
             Peek::Failed => self.broken.store(true, Ordering::Relaxed),
         }
@@ -112,11 +114,13 @@ impl Children {
         }
     }
 
-    fn sleep_until_started(&self) {
+    /// Sleeps until more were started than `seen`.
+    fn sleep_until_started(&self, seen: u64) {
         let mut known = self.lock();
-        known.none_left = true;
-        self.changed.notify_all();
-        let seen = known.started;
+        if known.started == seen {
+            known.none_left = true;
+            self.changed.notify_all();
+        }
         while known.started == seen {
             known = self.changed.wait(known).unwrap_or_else(PoisonError::into_inner);
         }
@@ -193,6 +197,26 @@ pub(crate) mod tests {
             let many: Vec<Started> = (0..50).map(|_| children.start(&mut Command::new("true")).unwrap()).collect();
             assert!(many.iter().all(|started| started.wait().unwrap().success()));
             assert!(children.wait_none_left(Duration::from_secs(60)));
+        });
+    }
+
+    #[test]
+    fn one_that_is_started_as_the_last_one_goes_is_not_overlooked() {
+        // The reaper falls asleep after nearly each of these.
+        with_reaper(|children| {
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        for _ in 0..300 {
+                            let started = children.start(&mut Command::new("true")).unwrap();
+                            assert!(
+                                started.exit.recv_timeout(Duration::from_secs(30)).is_ok(),
+                                "nobody looks any more"
+                            );
+                        }
+                    });
+                }
+            });
         });
     }
 
