@@ -154,7 +154,8 @@ fn config(dir: &Path) -> anyhow::Result<EngineConfig> {
         prefix: 24,
         gateway: [10, 0, 2, 2].into(),
         dns: vec![[10, 0, 2, 3].into()],
-        host: [10, 0, 2, 2].into(),
+        // Where a test puts what stands for the user's own machine.
+        host: berth_protocol::uplink::HOST.into(),
     };
     Ok(EngineConfig {
         data: dir.join("data"),
