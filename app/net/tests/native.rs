@@ -212,6 +212,6 @@ fn is_idle(ground: &Ground) {
             0 => return,
             left => assert!(Instant::now() < deadline, "{left} flows are left"),
         }
-        thread::sleep(Duration::from_millis(100));
+        thread::sleep(Duration::from_millis(500));
     }
 }

@@ -106,7 +106,10 @@ impl Ground {
     pub(crate) fn flows(&self) -> usize {
         let (answer, answered) = oneshot::channel();
         assert!(self.links.send(Ask::Flows(answer)).is_ok());
-        self.runtime.block_on(answered).unwrap()
+        let flows = self.runtime.block_on(answered).unwrap();
+        // Looking took the gateway from its link, maybe in the middle of a packet: that link is of no more use.
+        self.link();
+        flows
     }
 
     /// A program in the guest's network.
@@ -155,13 +158,14 @@ fn guest(mtu: u16) -> (std::fs::File, String, mpsc::Sender<()>) {
 async fn serve(settings: Settings, mut asks: asked::UnboundedReceiver<Ask>) {
     let mut gateway = Gateway::new(settings);
     let mut next = asks.recv().await;
-    let mut link = None;
     while let Some(ask) = next.take() {
-        match ask {
-            Ask::Link(stream) => link = Some(tokio::net::UnixStream::from_std(stream).unwrap()),
-            // The link there is waits unread for a moment.
-            Ask::Flows(answer) => answer.send(gateway.flows()).unwrap(),
-        }
+        let mut link = match ask {
+            Ask::Link(stream) => Some(tokio::net::UnixStream::from_std(stream).unwrap()),
+            Ask::Flows(answer) => {
+                answer.send(gateway.flows()).unwrap();
+                None
+            }
+        };
         let serving = async {
             if let Some(link) = &mut link {
                 drop(gateway.serve(StreamLink::new(link)).await);
