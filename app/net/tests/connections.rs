@@ -10,7 +10,7 @@ use berth_net::{
 use berth_protocol::uplink;
 use guest::Guest;
 use proptest::prelude::*;
-use smoltcp::socket::tcp::State;
+use smoltcp::{iface::SocketHandle, socket::tcp::State};
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -42,6 +42,18 @@ async fn listen(address: &str) -> (TcpListener, SocketAddr) {
     let port = listener.local_addr().unwrap().port();
     let host: IpAddr = if address.contains(':') { uplink::HOST_V6.into() } else { uplink::HOST.into() };
     (listener, SocketAddr::new(host, port))
+}
+
+/// A connection from a port of the guest, with both of its ends.
+async fn connection(
+    guest: &mut Guest<FakeLink>,
+    listener: &TcpListener,
+    target: SocketAddr,
+    port: u16,
+) -> (SocketHandle, TcpStream) {
+    let handle = guest.connect(target, port);
+    guest.until("a connection", |guest| guest.socket(handle).state() == State::Established).await;
+    (handle, listener.accept().await.unwrap().0)
 }
 
 /// A server that reads to the end, and gives back what `answer` makes of it.
@@ -79,7 +91,7 @@ fn run(work: impl Future<Output = ()>) {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 20, ..ProptestConfig::default() })]
-    #[test]
+#[test]
     fn every_byte_arrives_once_and_in_order_also_when_packets_are_lost(
         sent in 0_usize..300_000,
         answered in 0_usize..300_000,
@@ -185,16 +197,12 @@ fn a_broken_connection_is_broken_at_the_other_end_too() {
         let (listener, target) = listen("127.0.0.1").await;
         let (mut guest, serving) = guest(1500, None);
         // The host breaks it.
-        let handle = guest.connect(target, 40_000);
-        guest.until("a connection", |guest| guest.socket(handle).state() == State::Established).await;
-        let (stream, _) = listener.accept().await.unwrap();
+        let (handle, stream) = connection(&mut guest, &listener, target, 40_000).await;
         stream.set_zero_linger().unwrap();
         drop(stream);
         guest.until("the host's reset", |guest| guest.socket(handle).state() == State::Closed).await;
         // The guest breaks it.
-        let handle = guest.connect(target, 40_001);
-        guest.until("a connection", |guest| guest.socket(handle).state() == State::Established).await;
-        let (mut stream, _) = listener.accept().await.unwrap();
+        let (handle, mut stream) = connection(&mut guest, &listener, target, 40_001).await;
         guest.socket(handle).abort();
         let read = tokio::spawn(async move { stream.read(&mut [0; 1]).await });
         guest.until("the guest's reset", |_| read.is_finished()).await;
@@ -208,9 +216,7 @@ fn a_side_that_does_not_read_stops_the_other() {
     run(async {
         let (listener, target) = listen("127.0.0.1").await;
         let (mut guest, serving) = guest(65_520, None);
-        let handle = guest.connect(target, 40_000);
-        guest.until("a connection", |guest| guest.socket(handle).state() == State::Established).await;
-        let (mut stream, _) = listener.accept().await.unwrap();
+        let (handle, mut stream) = connection(&mut guest, &listener, target, 40_000).await;
         // Towards the host.
         let chunk = vec![1; 64 << 10];
         let (mut sent, mut idle) = (0, 0);
@@ -287,9 +293,7 @@ fn a_segment_of_no_connection_is_answered_with_a_reset() {
     run(async {
         let (listener, target) = listen("127.0.0.1").await;
         let (mut guest, serving) = guest(1500, None);
-        let handle = guest.connect(target, 40_000);
-        guest.until("a connection", |guest| guest.socket(handle).state() == State::Established).await;
-        let (stream, _) = listener.accept().await.unwrap();
+        let (handle, stream) = connection(&mut guest, &listener, target, 40_000).await;
         // Another gateway, that of the next boot, knows nothing of it.
         let (near, far) = pair();
         guest.plug_in(far);

@@ -11,7 +11,7 @@ use crate::dockerd::Dockerd;
 use crate::figure::{Figure, line};
 use crate::place;
 use berth_tests::native::{Client, Engine, Ground};
-use berth_tests::{HOST_FROM_GUEST, eventually, get};
+use berth_tests::{HOST_FROM_GUEST, configuration, eventually, get};
 use images::{Compression, Image};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -225,12 +225,8 @@ impl Registry {
         use std::io::Write as _;
         let outside = command.get_program() == "docker-registry";
         let mut config = tempfile::NamedTempFile::new_in("/var/tmp").expect("a config file");
-        let storage = storage.display();
-        write!(
-            config,
-            "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: '{storage}' }} }}\nhttp: {{ addr: '0.0.0.0:{PORT}' }}\n"
-        )
-        .expect("write the config");
+        let sections = format!("http: {{ addr: '0.0.0.0:{PORT}' }}\n");
+        config.write_all(configuration(storage, &sections).as_bytes()).expect("write the config");
         command.arg("serve").arg(config.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = command.spawn().expect("docker-registry is installed");
         if outside {

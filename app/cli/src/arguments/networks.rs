@@ -133,7 +133,7 @@ impl CreateNetwork {
             name: self.name,
             driver: self.driver,
             options: each(&self.opt, "-o, --opt", pair)?,
-            labels: self.label.iter().map(|label| label_of(label)).collect(),
+            labels: each(&self.label, "--label", pair)?,
             ipam_driver: self.ipam_driver,
             ipam_options: each(&self.ipam_opt, "--ipam-opt", pair)?,
             subnets,
@@ -149,12 +149,8 @@ impl CreateNetwork {
     }
 }
 
+/// `KEY[=VALUE]`.
 fn pair(text: &str) -> Result<(String, String), Error> {
     let (key, value) = text.split_once('=').unwrap_or((text, ""));
     Ok((key.to_owned(), value.to_owned()))
-}
-
-fn label_of(text: &str) -> (String, String) {
-    let (key, value) = text.split_once('=').unwrap_or((text, ""));
-    (key.to_owned(), value.to_owned())
 }

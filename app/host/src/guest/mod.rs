@@ -7,12 +7,15 @@ pub mod publish;
 pub mod uplink;
 
 use berth_machine::{
-    Channel, Connector,
+    Channel, ConnectError, Connector,
     handshake::{self, OpenError},
 };
 use berth_protocol::boot::Secret;
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 use tokio::time::Instant;
+
+/// How long the guest may take to listen on a port; who listens there is being restarted when it does not.
+const LISTENING: Duration = Duration::from_secs(30);
 
 /// One booted guest. Cheap to clone; it may outlive its machine, and then every stream is refused.
 #[derive(Clone)]
@@ -42,5 +45,26 @@ impl Guest {
     /// [`OpenError`].
     pub async fn open_when_listening(&self, port: u32, within: Duration) -> Result<Box<dyn Channel>, OpenError> {
         handshake::connect(&*self.connector, &self.secret, port, Instant::now() + within, true).await
+    }
+
+    /// A stream to a port, tried for every `pause` until it opens; `None` when the machine is gone. `what` names it in the
+    /// log.
+    async fn open_again(&self, port: u32, what: &str, pause: Duration) -> Option<Box<dyn Channel>> {
+        loop {
+            match self.open_when_listening(port, LISTENING).await {
+                Ok(channel) => return Some(channel),
+                Err(OpenError::Connect(ConnectError::Gone)) => return None,
+                Err(error) => tracing::warn!(%error, "{what} does not open"),
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+/// Logs how a stream ended that is opened again.
+fn ended(what: &str, how: Result<(), impl Display>) {
+    match how {
+        Ok(()) => tracing::info!("the guest closed {what}"),
+        Err(error) => tracing::warn!(%error, "{what} broke"),
     }
 }

@@ -1,12 +1,11 @@
 //! The stream over which the engine asks for published ports. The host opens it, opens it again when it breaks, and
 //! answers what comes.
 
-use super::Guest;
+use super::{Guest, ended};
 use crate::ports::Ports;
 use berth_machine::{
-    Channel, ConnectError,
+    Channel,
     framing::{self, FramingError},
-    handshake::OpenError,
 };
 use berth_protocol::{
     port,
@@ -16,22 +15,15 @@ use ipnet::IpNet;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
 
-/// How long the engine may take to listen; it is being restarted when it does not.
-const LISTENING: Duration = Duration::from_secs(30);
+/// Its name in the log.
+const WHAT: &str = "the stream over which the engine asks for ports";
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Serves the engine's wishes until the machine is gone, and tells it the host's routes.
 pub async fn serve(guest: Guest, ports: Arc<Ports>, routes: watch::Receiver<Vec<IpNet>>) {
-    loop {
-        match guest.open_when_listening(port::PUBLISH, LISTENING).await {
-            Ok(channel) => match answer(channel, &ports, routes.clone()).await {
-                Ok(()) => tracing::info!("the engine closed the publish stream"),
-                Err(error) => tracing::warn!(%error, "the publish stream broke"),
-            },
-            Err(OpenError::Connect(ConnectError::Gone)) => return,
-            Err(error) => tracing::warn!(%error, "the publish stream does not open"),
-        }
+    while let Some(channel) = guest.open_again(port::PUBLISH, WHAT, PAUSE).await {
+        ended(WHAT, answer(channel, &ports, routes.clone()).await);
         tokio::time::sleep(PAUSE).await;
     }
 }

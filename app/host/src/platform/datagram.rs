@@ -1,6 +1,7 @@
 //! Linux: datagrams with the address of this host that they came to. An answer has to come from there, and a socket for every
 //! address leaves it to the routes otherwise (ip(7), `IP_PKTINFO`; ipv6(7), `IPV6_RECVPKTINFO`).
 
+use super::Received;
 use nix::{
     cmsg_space, libc,
     sys::socket::{
@@ -14,17 +15,6 @@ use std::{
     os::fd::{AsRawFd, RawFd},
 };
 use tokio::{io::Interest, net::UdpSocket};
-
-/// A datagram that was received.
-#[derive(Clone, Copy, Debug)]
-pub struct Received {
-    /// Its length, bytes.
-    pub length: usize,
-    /// Who sent it.
-    pub from: SocketAddr,
-    /// The address of this host that it came to, where the socket is for all of them.
-    pub at: Option<IpAddr>,
-}
 
 /// A socket for datagrams.
 #[derive(Debug)]

@@ -1,22 +1,12 @@
 //! Datagrams where the system does not tell us yet to which of its addresses they came: its routes choose where an answer comes
 //! from.
 
+use super::Received;
 use std::{
     io,
     net::{IpAddr, SocketAddr},
 };
 use tokio::net::UdpSocket;
-
-/// A datagram that was received.
-#[derive(Clone, Copy, Debug)]
-pub struct Received {
-    /// Its length, bytes.
-    pub length: usize,
-    /// Who sent it.
-    pub from: SocketAddr,
-    /// The address of this host that it came to: not told here.
-    pub at: Option<IpAddr>,
-}
 
 /// A socket for datagrams.
 #[derive(Debug)]

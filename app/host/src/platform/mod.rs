@@ -14,12 +14,12 @@ pub use windows::{Listener, NO_SUCH_FAMILY, REUSE_ADDRESS_IS_SAFE, end_signal, p
 #[cfg(target_os = "linux")]
 mod datagram;
 #[cfg(target_os = "linux")]
-pub use datagram::{DatagramSocket, Received};
+pub use datagram::DatagramSocket;
 
 #[cfg(not(target_os = "linux"))]
 mod datagram_plain;
 #[cfg(not(target_os = "linux"))]
-pub use datagram_plain::{DatagramSocket, Received};
+pub use datagram_plain::DatagramSocket;
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -40,3 +40,16 @@ pub use qemu::choose_driver;
 mod no_driver;
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
 pub use no_driver::choose_driver;
+
+use std::net::{IpAddr, SocketAddr};
+
+/// A datagram that was received.
+#[derive(Clone, Copy, Debug)]
+pub struct Received {
+    /// Its length, bytes.
+    pub length: usize,
+    /// Who sent it.
+    pub from: SocketAddr,
+    /// The address of this host that it came to, where the socket is for all of them and the system tells.
+    pub at: Option<IpAddr>,
+}

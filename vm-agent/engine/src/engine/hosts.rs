@@ -21,12 +21,10 @@ impl Engine {
     /// A running container left a network.
     pub(super) fn remove_from_hosts(&self, container: &Container, endpoint: &Endpoint) {
         let gone: Vec<IpAddr> = addresses(endpoint).collect();
-        let stays = |line: &&str| {
-            !line.split_whitespace().next().and_then(|word| word.parse().ok()).is_some_and(|a| gone.contains(&a))
+        let goes = |line: &str| {
+            line.split_whitespace().next().and_then(|word| word.parse().ok()).is_some_and(|a| gone.contains(&a))
         };
-        edit(&self.etc_files(&container.definition).hosts, |text| {
-            text.lines().filter(stays).fold(String::new(), |text, line| text + line + "\n")
-        });
+        edit(&self.etc_files(&container.definition).hosts, |text| without(text, goes));
     }
 
     /// A container started: those that run and call it by a name of their own find it where it is now.
@@ -49,9 +47,7 @@ impl Engine {
             let Ok(lines) = self.links(&live.name, &host) else { continue };
             edit(&self.etc_files(&other.definition).hosts, |text| {
                 let names: Vec<&str> = lines.iter().map(|(_, names)| names.as_str()).collect();
-                let stale = |line: &&str| line.split_once('\t').is_some_and(|(_, rest)| names.contains(&rest));
-                let rest =
-                    text.lines().filter(|line| !stale(line)).fold(String::new(), |text, line| text + line + "\n");
+                let rest = without(text, |line| line.split_once('\t').is_some_and(|(_, rest)| names.contains(&rest)));
                 lines.iter().fold(rest, |text, (address, names)| format!("{text}{address}\t{names}\n"))
             });
         }
@@ -107,6 +103,11 @@ pub(super) fn link_parts(link: &str) -> Result<(&str, &str)> {
         return Err(Error::InvalidParameter(format!("bad format for links: {link}")));
     }
     Ok((name, alias))
+}
+
+/// The lines but for those.
+fn without(text: &str, goes: impl Fn(&str) -> bool) -> String {
+    text.lines().filter(|line| !goes(line)).fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// In place: the container has this very file mounted, and may have lines of its own in it.

@@ -143,9 +143,10 @@ impl Engine {
         };
         make_dirs(&paths).await?;
         let images = Arc::new(ImageStore::open(store).await?);
-        let network = Networks::open(NetworksConfig::guest(paths.namespaces()))
-            .map_err(|e| Error::Internal(format!("could not open the network: {e}")))?;
-        let names = Resolvers::new(NetworksConfig::guest(paths.namespaces()).nft);
+        let networking = NetworksConfig::guest(paths.namespaces());
+        let names = Resolvers::new(networking.nft.clone());
+        let network =
+            Networks::open(networking).map_err(|e| Error::Internal(format!("could not open the network: {e}")))?;
         let port_link = PortLink::default();
         let seams = Seams {
             runtime: Arc::new(RuntimeCli::new(config.runtime.clone(), paths.runtime())),

@@ -1,18 +1,18 @@
 //! The name servers of containers: who has one, and what it knows.
 
-use super::{Engine, Inner};
+use super::Engine;
 use crate::{
     Error, Result,
     container::{Definition, Endpoint},
     network::{NeighbourNetwork, directory},
     spec::{EtcFiles, resolv_conf},
 };
-use berth_network::dns::Names;
+use berth_network::dns::{Look, Names};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::Path,
-    sync::{Arc, Weak},
+    sync::Arc,
 };
 
 /// The port of name servers.
@@ -32,8 +32,12 @@ impl Engine {
         let asked = &definition.host.dns;
         let servers = if asked.is_empty() { &self.uplink().dns } else { asked };
         let outside = servers.iter().map(|server| SocketAddr::new(*server, PORT)).collect();
-        let view = View { engine: Arc::downgrade(&self.inner), container: definition.id.clone() };
-        let opened = self.inner.seams.names.open(&definition.id, namespace.to_owned(), Arc::new(view), outside).await;
+        let (engine, container) = (Arc::downgrade(&self.inner), definition.id.clone());
+        let look: Look = Arc::new(move || {
+            let engine = engine.upgrade().map(|inner| Engine { inner });
+            Box::new(View(engine.map(|engine| engine.neighbours(&container)).unwrap_or_default()))
+        });
+        let opened = self.inner.seams.names.open(&definition.id, namespace.to_owned(), look, outside).await;
         opened.map_err(|e| Error::Internal(e.to_string()))
     }
 
@@ -73,29 +77,19 @@ impl Engine {
     }
 }
 
-/// What one container can resolve, looked up anew for each question.
-struct View {
-    engine: Weak<Inner>,
-    container: String,
-}
-
-impl View {
-    fn networks(&self) -> Vec<NeighbourNetwork> {
-        let engine = self.engine.upgrade().map(|inner| Engine { inner });
-        engine.map(|engine| engine.neighbours(&self.container)).unwrap_or_default()
-    }
-}
+/// What one container can resolve, from who is on its networks.
+struct View(Vec<NeighbourNetwork>);
 
 impl Names for View {
     fn addresses(&self, name: &str) -> Option<Vec<IpAddr>> {
-        directory::addresses(&self.networks(), name)
+        directory::addresses(&self.0, name)
     }
 
     fn name_of(&self, address: IpAddr) -> Option<String> {
-        directory::name_of(&self.networks(), address)
+        directory::name_of(&self.0, address)
     }
 
     fn may_ask_outside(&self) -> bool {
-        directory::may_ask_outside(&self.networks())
+        directory::may_ask_outside(&self.0)
     }
 }

@@ -2,16 +2,16 @@
 
 use crate::seam::NameServers;
 use async_trait::async_trait;
-use berth_network::{Error, dns::Names};
+use berth_network::{Error, dns::Look};
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{Mutex, MutexGuard},
 };
 
 /// What a name server was opened with.
-type Open = (Arc<dyn Names>, Vec<SocketAddr>);
+type Open = (Look, Vec<SocketAddr>);
 
 #[derive(Default)]
 pub struct FakeNameServers(Mutex<BTreeMap<String, Open>>);
@@ -19,8 +19,8 @@ pub struct FakeNameServers(Mutex<BTreeMap<String, Open>>);
 impl FakeNameServers {
     /// What a container's name server says to a name; `None` when the container has none.
     pub fn ask(&self, container: &str, name: &str) -> Option<Option<Vec<IpAddr>>> {
-        let names = Arc::clone(&self.open().get(container)?.0);
-        Some(names.addresses(name))
+        let names = Look::clone(&self.open().get(container)?.0);
+        Some(names().addresses(name))
     }
 
     /// The servers that a container's name server asks.
@@ -35,13 +35,7 @@ impl FakeNameServers {
 
 #[async_trait]
 impl NameServers for FakeNameServers {
-    async fn open(
-        &self,
-        container: &str,
-        _: PathBuf,
-        names: Arc<dyn Names>,
-        outside: Vec<SocketAddr>,
-    ) -> Result<(), Error> {
+    async fn open(&self, container: &str, _: PathBuf, names: Look, outside: Vec<SocketAddr>) -> Result<(), Error> {
         self.open().insert(container.to_owned(), (names, outside));
         Ok(())
     }

@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use berth_network::{
     Error,
-    dns::{Names, Resolvers},
+    dns::{Look, Resolvers},
 };
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf};
 
 /// Runs a name server in the network namespaces of containers. The real one is [`Resolvers`].
 #[async_trait]
@@ -18,7 +18,7 @@ pub trait NameServers: Send + Sync {
         &self,
         container: &str,
         namespace: PathBuf,
-        names: Arc<dyn Names>,
+        names: Look,
         outside: Vec<SocketAddr>,
     ) -> Result<(), Error>;
 
@@ -32,7 +32,7 @@ impl NameServers for Resolvers {
         &self,
         container: &str,
         namespace: PathBuf,
-        names: Arc<dyn Names>,
+        names: Look,
         outside: Vec<SocketAddr>,
     ) -> Result<(), Error> {
         Self::open(self, container, namespace, names, outside).await

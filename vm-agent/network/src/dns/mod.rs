@@ -13,7 +13,7 @@ mod resolvers;
 mod server;
 
 pub use answer::{Carrier, Verdict, answer};
-pub use names::Names;
+pub use names::{Look, Names};
 pub use resolvers::Resolvers;
 pub use server::Resolver;
 

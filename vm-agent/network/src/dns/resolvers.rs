@@ -1,12 +1,12 @@
 //! The name servers of all containers.
 
-use super::{Names, Resolver};
+use super::{Look, Resolver};
 use crate::Error;
 use std::{
     collections::HashMap,
     net::SocketAddr,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 /// One name server for each container that has a place where names are resolved.
@@ -31,7 +31,7 @@ impl Resolvers {
         &self,
         container: &str,
         namespace: PathBuf,
-        names: Arc<dyn Names>,
+        names: Look,
         outside: Vec<SocketAddr>,
     ) -> Result<(), Error> {
         let resolver = Resolver::open(namespace, self.nft.clone(), names, outside).await?;

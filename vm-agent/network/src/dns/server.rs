@@ -3,7 +3,7 @@
 use super::{
     answer::{Carrier, Verdict, answer},
     forward, listen,
-    names::Names,
+    names::Look,
 };
 use crate::Error;
 use std::{
@@ -42,7 +42,7 @@ pub struct Resolver {
 
 /// What both tasks need.
 struct Desk {
-    names: Arc<dyn Names>,
+    names: Look,
     outside: Vec<SocketAddr>,
     turn: AtomicUsize,
     under_way: Semaphore,
@@ -54,12 +54,7 @@ impl Resolver {
     ///
     /// # Errors
     /// When the namespace cannot be entered, or its rules cannot be set.
-    pub async fn open(
-        namespace: PathBuf,
-        nft: PathBuf,
-        names: Arc<dyn Names>,
-        outside: Vec<SocketAddr>,
-    ) -> Result<Self, Error> {
+    pub async fn open(namespace: PathBuf, nft: PathBuf, names: Look, outside: Vec<SocketAddr>) -> Result<Self, Error> {
         let (datagrams, streams) = listen::open(namespace.clone(), nft).await?;
         let datagrams = UdpSocket::from_std(datagrams).map_err(Error::io("listen for names in", &namespace))?;
         let streams = TcpListener::from_std(streams).map_err(Error::io("listen for names in", &namespace))?;
@@ -82,7 +77,7 @@ impl Drop for Resolver {
 impl Desk {
     /// What is known at once.
     fn verdict(&self, question: &[u8], carrier: Carrier) -> Verdict {
-        answer(question, carrier, &*self.names, self.turn.fetch_add(1, Ordering::Relaxed))
+        answer(question, carrier, &*(self.names)(), self.turn.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The answer of the outside, or the one for want of it: at once when too many questions are out already.

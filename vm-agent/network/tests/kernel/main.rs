@@ -3,5 +3,6 @@
 
 mod bridge;
 mod ground;
+mod names;
 mod several;
 mod sweep;

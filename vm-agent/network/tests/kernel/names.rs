@@ -1,21 +1,18 @@
-//! Names against the real kernel: a namespace of the test's own, whose programs ask `127.0.0.11`. Needs root.
-#![allow(clippy::unwrap_used)]
+//! Names: a container's programs ask `127.0.0.11`.
 
-use berth_network::dns::{Names, Resolver};
+use crate::ground::*;
+use berth_network::{
+    Origin,
+    dns::{Look, Names, Resolver},
+};
 use hickory_proto::{
     op::{Message, Query, ResponseCode},
     rr::{Name, RecordType},
 };
-use nix::{
-    mount::{MsFlags, mount},
-    sched::{CloneFlags, setns, unshare},
-};
 use std::{
-    fs::File,
     io::{Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket},
     path::{Path, PathBuf},
-    process::Command,
     sync::Arc,
     thread,
     time::Duration,
@@ -40,55 +37,20 @@ impl Names for OneName {
     }
 }
 
-/// A namespace with loopback up, named by a file until the directory goes.
-fn namespace(dir: &Path) -> PathBuf {
-    let path = dir.join("sandbox");
-    let named = path.clone();
-    File::create(&path).unwrap();
-    thread::spawn(move || {
-        unshare(CloneFlags::CLONE_NEWNET).unwrap();
-        assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
-        mount(Some("/proc/thread-self/ns/net"), &named, None::<&str>, MsFlags::MS_BIND, None::<&str>).unwrap();
-    })
-    .join()
-    .unwrap();
-    path
+/// A container whose programs have a name server that asks `outside` for what it does not know.
+async fn container(dir: &Path, outside: Vec<SocketAddr>) -> (PathBuf, Resolver) {
+    let namespace = networks(dir).open_namespace(A, Origin::New).await.unwrap();
+    let look: Look = Arc::new(|| Box::new(OneName));
+    let open = || Resolver::open(namespace.clone(), NFT.into(), look.clone(), outside.clone());
+    // Twice, as an engine that was replaced does: the second is the one that answers.
+    drop(open().await.unwrap());
+    let resolver = open().await.unwrap();
+    (namespace, resolver)
 }
 
-/// Runs a case on a thread whose mounts are its own, with servers of the outside.
-fn case(outside: Vec<SocketAddr>, ask: impl FnOnce(&Path) + Send + 'static) {
-    if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: needs root");
-        return;
-    }
-    thread::spawn(move || {
-        unshare(CloneFlags::CLONE_NEWNS).unwrap();
-        mount(None::<&str>, "/", None::<&str>, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None::<&str>).unwrap();
-        let dir = tempfile::tempdir().unwrap();
-        mount(Some("t"), dir.path(), Some("tmpfs"), MsFlags::empty(), None::<&str>).unwrap();
-        let path = namespace(dir.path());
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let open = || Resolver::open(path.clone(), NFT.into(), Arc::new(OneName), outside.clone());
-        // Twice, as an engine that was replaced does: the second is the one that answers.
-        drop(runtime.block_on(open()).unwrap());
-        let resolver = runtime.block_on(open()).unwrap();
-        ask(&path);
-        drop(resolver);
-        runtime.shutdown_timeout(Duration::from_secs(1));
-        nix::mount::umount(&path).unwrap();
-    })
-    .join()
-    .unwrap();
-}
-
-fn inside<T: Send + 'static>(namespace: &Path, f: impl FnOnce() -> T + Send + 'static) -> T {
-    let file = File::open(namespace).unwrap();
-    thread::spawn(move || {
-        setns(file, CloneFlags::CLONE_NEWNET).unwrap();
-        f()
-    })
-    .join()
-    .unwrap()
+/// What a program of the container asks for, while its name server goes on.
+async fn asked<T: Send + 'static>(namespace: PathBuf, ask: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(move || inside(&namespace, ask)).await.unwrap()
 }
 
 fn question(name: &str) -> Vec<u8> {
@@ -160,8 +122,10 @@ fn outside(answers: Option<IpAddr>, n: usize) -> (SocketAddr, thread::JoinHandle
 
 #[test]
 fn a_name_is_answered_over_datagrams_and_streams_on_port_53() {
-    case(vec![], |namespace| {
-        let (one, many) = inside(namespace, || (by_datagram("db."), by_stream(&["db.", "DB.", "elsewhere."])));
+    in_own_namespaces(|dir| async move {
+        let (namespace, _resolver) = container(&dir, vec![]).await;
+        let ask = || (by_datagram("db."), by_stream(&["db.", "DB.", "elsewhere."]));
+        let (one, many) = asked(namespace, ask).await;
         assert_eq!(first(&one), Some([172, 18, 0, 2].into()));
         assert_eq!(first(&many[1]), Some([172, 18, 0, 2].into()));
         // Nobody outside to ask.
@@ -171,23 +135,26 @@ fn a_name_is_answered_over_datagrams_and_streams_on_port_53() {
 
 #[test]
 fn a_container_may_have_a_name_server_of_its_own_on_port_53() {
-    case(vec![], |namespace| {
-        let answered = inside(namespace, || {
+    in_own_namespaces(|dir| async move {
+        let (namespace, _resolver) = container(&dir, vec![]).await;
+        let ask = || {
             let _own = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 53)).unwrap();
             by_datagram("db.")
-        });
-        assert_eq!(first(&answered), Some([172, 18, 0, 2].into()));
+        };
+        assert_eq!(first(&asked(namespace, ask).await), Some([172, 18, 0, 2].into()));
     });
 }
 
 #[test]
 fn another_name_goes_to_the_next_server_when_the_first_refuses() {
-    let (refusing, first_server) = outside(None, 1);
-    let (knowing, second_server) = outside(Some([192, 0, 2, 1].into()), 1);
-    case(vec![refusing, knowing], |namespace| {
-        let answered = inside(namespace, || by_datagram("example.org."));
+    in_own_namespaces(|dir| async move {
+        said("ip", &["link", "set", "lo", "up"]);
+        let (refusing, first_server) = outside(None, 1);
+        let (knowing, second_server) = outside(Some([192, 0, 2, 1].into()), 1);
+        let (namespace, _resolver) = container(&dir, vec![refusing, knowing]).await;
+        let answered = asked(namespace, || by_datagram("example.org.")).await;
         assert_eq!(first(&answered), Some([192, 0, 2, 1].into()));
+        first_server.join().unwrap();
+        second_server.join().unwrap();
     });
-    first_server.join().unwrap();
-    second_server.join().unwrap();
 }
