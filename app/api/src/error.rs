@@ -126,7 +126,11 @@ fn engine(status: u16, message: &str) -> Problem {
         }
         409 => new(Code::Conflict),
         400 => new(Code::InvalidArgument),
-        401 | 403 => new(Code::Registry).hint("log in with: berth login SERVER; or check the name of the image"),
+        403 if message.contains("has active endpoints") => new(Code::Conflict)
+            .hint("take its containers off with: berth network disconnect NETWORK CONTAINER, or remove them first"),
+        // Of networks only: what a registry forbids is a 401.
+        403 => new(Code::Conflict),
+        401 => new(Code::Registry).hint("log in with: berth login SERVER; or check the name of the image"),
         _ if message.contains("registry") || message.contains("connection refused") => {
             new(Code::Registry).hint("check that the registry answers and try again")
         }
@@ -184,5 +188,16 @@ mod tests {
         let source = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let problem = Error::Unreachable { socket: "/x".into(), source }.problem();
         assert_eq!(problem, Problem::machine_stopped());
+    }
+
+    #[test]
+    fn what_a_network_forbids_is_no_matter_of_a_login() {
+        let said = |status, message: &str| Error::Engine { status, message: message.into() }.problem();
+        let active =
+            said(403, "error while removing network: network shop has active endpoints (name:\"web\" id:\"5b\")");
+        assert!(active.code == Code::Conflict && active.hint.unwrap().contains("berth network disconnect"));
+        let overlap = said(403, "invalid pool request: Pool overlaps with other one on this address space");
+        assert_eq!((overlap.code, overlap.hint), (Code::Conflict, None));
+        assert!(said(401, "unauthorized: incorrect username or password").hint.unwrap().contains("berth login"));
     }
 }
