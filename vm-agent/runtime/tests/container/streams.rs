@@ -153,9 +153,8 @@ fn between_log_and_attachment_no_byte_is_missing_or_comes_twice() {
 
 #[test]
 fn a_stalled_client_is_left_behind_and_a_lossless_one_waited_for() {
-    let fixture = Fixture::new(
-        "head -c 8000000 /dev/zero; echo > /finished; read line; head -c 3000000 /dev/zero | tr '\\0' x",
-    );
+    let fixture =
+        Fixture::new("head -c 8000000 /dev/zero; echo > /finished; read line; head -c 3000000 /dev/zero | tr '\\0' x");
     let mut monitor = started(&fixture);
     let mut stalled = Client::attached(fixture.path(), json!({ "output": true }));
     let mut writer = Client::attached(fixture.path(), json!({ "input": true }));
