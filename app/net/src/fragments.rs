@@ -1,12 +1,13 @@
-//! Datagrams that arrive in parts, put together. Room and time are bounded, and parts that overlap spoil the whole: nobody
-//! sends such but to mean two things at once (RFC 5722).
+//! Datagrams that arrive in parts, put together, and those for the guest that have to go in parts. Room and time are
+//! bounded, and parts that overlap spoil the whole: nobody sends such but to mean two things at once (RFC 5722).
 
-use crate::packet::Packet;
+use crate::packet::{FRAGMENT_HEADER, HEADER_V6, Packet};
 use bytes::{BufMut, Bytes, BytesMut};
-use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet};
+use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6FragmentHeader, Ipv6Packet, UdpPacket};
 use std::{
     collections::{BTreeMap, HashMap},
     net::IpAddr,
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -16,6 +17,12 @@ const MOST: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// The most bytes that a datagram holds.
 const LARGEST: usize = u16::MAX as usize;
+
+/// What every way of IPv6 carries (RFC 8200, 5), bytes. Routers cut no packet of IPv6, and those of the guest have networks
+/// of containers behind them with packets of any size; those of IPv4 the guest cuts itself.
+const CARRIED_V6: usize = 1280;
+/// Of one part, bytes; a multiple of eight.
+const PART: usize = (CARRIED_V6 - HEADER_V6 - FRAGMENT_HEADER) / 8 * 8;
 
 type Key = (IpAddr, IpAddr, IpProtocol, u32);
 
@@ -102,7 +109,7 @@ fn whole(started: Started, last: &Packet) -> Option<Packet> {
         ip.set_frag_offset(0);
         ip.fill_checksum();
     } else {
-        bytes.truncate(crate::packet::HEADER_V6);
+        bytes.truncate(HEADER_V6);
         let mut ip = Ipv6Packet::new_unchecked(&mut bytes[..]);
         ip.set_next_header(last.protocol);
         ip.set_payload_len(u16::try_from(length).ok()?);
@@ -111,12 +118,49 @@ fn whole(started: Started, last: &Packet) -> Option<Packet> {
     Packet::read(bytes.freeze())
 }
 
+/// A packet of the gateway's own as the guest can pass it on: whole, or in parts.
+pub(crate) fn cut(packet: Bytes) -> Vec<Bytes> {
+    let is_v6 = packet.first().is_some_and(|first| first >> 4 == 6);
+    if !is_v6 || packet.len() <= CARRIED_V6 {
+        return vec![packet];
+    }
+    let mut packet = BytesMut::from(packet);
+    let mut ip = Ipv6Packet::new_unchecked(&mut packet[..]);
+    let (protocol, source, destination) = (ip.next_header(), ip.src_addr(), ip.dst_addr());
+    if protocol == IpProtocol::Udp {
+        // The device fills in the sum of a whole datagram only.
+        UdpPacket::new_unchecked(ip.payload_mut()).fill_checksum(&source.into(), &destination.into());
+    }
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let ident = NEXT.fetch_add(1, Ordering::Relaxed);
+    let (header, data) = packet.split_at(HEADER_V6);
+    let offsets = (0..data.len()).step_by(PART);
+    offsets.map(|offset| part_v6(header, protocol, ident, (offset, data))).collect()
+}
+
+fn part_v6(header: &[u8], protocol: IpProtocol, ident: u32, (offset, data): (usize, &[u8])) -> Bytes {
+    let end = data.len().min(offset + PART);
+    let mut part = BytesMut::with_capacity(CARRIED_V6);
+    part.put_slice(header);
+    part.put_slice(&[protocol.into(), 0, 0, 0, 0, 0, 0, 0]);
+    part.put_slice(&data[offset..end]);
+    let length = part.len() - HEADER_V6;
+    let mut ip = Ipv6Packet::new_unchecked(&mut part[..]);
+    ip.set_next_header(IpProtocol::Ipv6Frag);
+    // Both are those of a datagram at the most.
+    ip.set_payload_len(u16::try_from(length).unwrap_or(u16::MAX));
+    let mut extension = Ipv6FragmentHeader::new_unchecked(&mut part[HEADER_V6 + 2..HEADER_V6 + FRAGMENT_HEADER]);
+    extension.set_frag_offset(u16::try_from(offset / 8).unwrap_or(u16::MAX));
+    extension.set_more_frags(end < data.len());
+    extension.set_ident(ident);
+    part.freeze()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::reply;
     use proptest::prelude::*;
-    use smoltcp::wire::Ipv6FragmentHeader;
 
     /// A datagram of `size` bytes, cut at multiples of eight.
     fn parts(v4: bool, size: usize, each: usize) -> (Packet, Vec<Packet>) {
@@ -174,6 +218,30 @@ mod tests {
             let joined = fragments.add(last, now).unwrap();
             prop_assert_eq!(&joined.payload(), &whole.payload());
             prop_assert_eq!((joined.source, joined.destination, joined.fragment), (whole.source, whole.destination, None));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_for_the_guest_passes_every_network_and_is_whole_again_behind_it() {
+        for size in [1, 1232, 1233, 1400, 9_000, 65_000] {
+            let (v4, v6) = (("10.0.0.1:7", "1.2.3.4:9"), ("[fd00::1]:7", "[fd00::2]:9"));
+            for (from, to) in [v4, v6] {
+                let data: Vec<u8> = (0..=250).cycle().take(size).collect();
+                let datagram = reply::udp(from.parse().unwrap(), to.parse().unwrap(), &data).unwrap();
+                let parts = cut(datagram.clone());
+                if from == v4.0 || size <= 1232 {
+                    assert_eq!(parts, [datagram]);
+                    continue;
+                }
+                assert!(parts.len() > 1 && parts.iter().all(|part| part.len() <= CARRIED_V6));
+                let (mut fragments, now) = (Fragments::default(), Instant::now());
+                let mut whole = parts.into_iter().filter_map(|part| fragments.add(Packet::read(part)?, now));
+                let whole = whole.next().unwrap();
+                let (ip, sum) =
+                    (Ipv6Packet::new_checked(&whole.bytes[..]).unwrap(), UdpPacket::new_checked(whole.payload()));
+                assert!(sum.unwrap().verify_checksum(&ip.src_addr().into(), &ip.dst_addr().into()));
+                assert_eq!(whole.udp().unwrap().0, data);
+            }
         }
     }
 

@@ -228,7 +228,7 @@ impl Flows {
         self.tasks.spawn(async move {
             let answer = dns.answer(&question, Transport::Datagram).await;
             if let Some(packet) = answer.and_then(|answer| reply::udp(target, guest, &answer)) {
-                out.send(Frame { packet, segment: 0 }).await.unwrap_or_default();
+                reply::send(&out, packet).await;
             }
             Key::Single
         });
@@ -238,11 +238,7 @@ impl Flows {
         // What else the guest says in ICMP is of flows that end here.
         let Some(ident) = ping::ident(&packet) else { return };
         match Destination::of(packet.destination) {
-            Destination::Gateway | Destination::Host => {
-                if let Some(frame) = ping::answer(&packet) {
-                    self.send(Some(frame.packet));
-                }
-            }
+            Destination::Gateway | Destination::Host => self.send(ping::answer(&packet)),
             Destination::Group => {}
             Destination::Nowhere => self.send(Quote::of(&packet).unreachable(Unreachable::Host)),
             Destination::Outside => {
@@ -267,10 +263,10 @@ impl Flows {
         }
     }
 
-    /// Sends a packet of the gateway's own; one that finds no room is lost, as on any wire.
+    /// Sends a packet of the gateway's own.
     fn send(&self, packet: Option<Bytes>) {
         if let Some(packet) = packet {
-            drop(self.out.try_send(Frame { packet, segment: 0 }));
+            reply::try_send(&self.out, packet);
         }
     }
 

@@ -30,7 +30,7 @@ pub(crate) struct Fragment {
 /// Length of an IPv6 header without extensions, bytes.
 pub(crate) const HEADER_V6: usize = 40;
 /// Length of the extension that places a fragment (RFC 8200, 4.5), bytes.
-const FRAGMENT_HEADER: usize = 8;
+pub(crate) const FRAGMENT_HEADER: usize = 8;
 
 impl Packet {
     /// Reads one; `None` for what is no packet.

@@ -9,7 +9,7 @@ use crate::{
     reply::{self, Quote},
     udp::{receive, tell},
 };
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use smoltcp::wire::IpProtocol;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::{
@@ -38,12 +38,11 @@ const fn kinds(family: IpAddr) -> (u8, u8) {
 }
 
 /// The gateway's own answer to a request.
-pub(crate) fn answer(request: &Packet) -> Option<Frame> {
+pub(crate) fn answer(request: &Packet) -> Option<Bytes> {
     let mut message = request.payload().to_vec();
     message[0] = kinds(request.source).1;
     message[2..4].fill(0);
-    let packet = reply::icmp(request.destination, request.source, &mut message)?;
-    Some(Frame { packet, segment: 0 })
+    reply::icmp(request.destination, request.source, &mut message)
 }
 
 /// Passes the requests of one sender to one destination on until there are no more.
@@ -92,7 +91,7 @@ pub(crate) async fn serve(first: Packet, mut packets: mpsc::Receiver<Packet>, ou
                     message[2..4].fill(0);
                     message[4..6].copy_from_slice(&ident.to_be_bytes());
                     if let Some(packet) = reply::icmp(target, guest, &mut message) {
-                        out.send(Frame { packet, segment: 0 }).await.unwrap_or_default();
+                        reply::send(&out, packet).await;
                     }
                 }
             }

@@ -1,6 +1,10 @@
 //! Packets that the gateway makes itself.
 
-use crate::packet::{HEADER_V6, Packet};
+use crate::{
+    fragments,
+    link::Frame,
+    packet::{HEADER_V6, Packet},
+};
 use bytes::{BufMut, Bytes, BytesMut};
 use smoltcp::{
     phy::ChecksumCapabilities,
@@ -10,6 +14,7 @@ use smoltcp::{
     },
 };
 use std::net::{IpAddr, SocketAddr};
+use tokio::sync::mpsc;
 
 /// Hops that a packet of the gateway may take.
 const HOP_LIMIT: u8 = 64;
@@ -84,6 +89,20 @@ impl Quote {
         message[..2].copy_from_slice(&[kind, code]);
         message[ICMP_HEADER..][..self.length].copy_from_slice(&self.bytes[..self.length]);
         icmp(self.destination, self.source, &mut message[..ICMP_HEADER + self.length])
+    }
+}
+
+/// Sends a packet to the guest, in parts where it has to. Nobody waits for it when the gateway is gone.
+pub(crate) async fn send(out: &mpsc::Sender<Frame>, packet: Bytes) {
+    for packet in fragments::cut(packet) {
+        out.send(Frame { packet, segment: 0 }).await.unwrap_or_default();
+    }
+}
+
+/// The same without waiting: one that finds no room is lost, as on any wire.
+pub(crate) fn try_send(out: &mpsc::Sender<Frame>, packet: Bytes) {
+    for packet in fragments::cut(packet) {
+        drop(out.try_send(Frame { packet, segment: 0 }));
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) async fn serve(first: Packet, mut packets: mpsc::Receiver<Packet>, ou
             Some(Turn::Received(Ok(()))) => {
                 answered = true;
                 if let Some(packet) = reply::udp(target, guest, &buffer) {
-                    out.send(Frame { packet, segment: 0 }).await.unwrap_or_default();
+                    reply::send(&out, packet).await;
                 }
             }
             Some(Turn::Received(Err(error))) => tell(&error, &quote, &out).await,
@@ -113,6 +113,6 @@ pub(crate) async fn receive(socket: &UdpSocket, buffer: &mut BytesMut) -> io::Re
 /// Tells the guest what the host's system says about the way.
 pub(crate) async fn tell(error: &io::Error, quote: &Quote, out: &mpsc::Sender<Frame>) {
     if let Some(packet) = Unreachable::of(error).and_then(|why| quote.unreachable(why)) {
-        out.send(Frame { packet, segment: 0 }).await.unwrap_or_default();
+        reply::send(out, packet).await;
     }
 }

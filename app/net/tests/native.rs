@@ -7,12 +7,14 @@ mod ground;
 use berth_net::{Settings, proxy::Proxy};
 use ground::{Ground, OUTSIDE, OUTSIDE_V6, SILENT, Server, on_own_ground, text};
 use std::{
+    net::{Ipv6Addr, UdpSocket},
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
 const REACH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reach.py");
+const DATAGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/datagrams.py");
 /// The usual size of a packet, and the device's own.
 const SIZES: [u16; 2] = [1500, 65_520];
 
@@ -110,6 +112,42 @@ fn echo_requests_are_answered_by_who_is_there() {
         ground.shell(&format!("busybox ping6 -c 2 -W 2 {OUTSIDE_V6}"));
         let silent = ground.guest("busybox").args(["ping", "-c", "1", "-W", "1", SILENT]).output().unwrap();
         assert!(!silent.status.success(), "nobody is there");
+    });
+}
+
+#[test]
+fn datagrams_of_every_size_come_back_over_both_families_whatever_the_network_behind_carries() {
+    on_own_ground(1500, Settings::default(), |ground| {
+        let echo = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).unwrap();
+        let port = echo.local_addr().unwrap().port();
+        thread::spawn(move || {
+            let mut bytes = vec![0; 65_535];
+            while let Ok((length, client)) = echo.recv_from(&mut bytes) {
+                echo.send_to(&bytes[..length], client).unwrap();
+            }
+        });
+        // A container's: behind the guest, whose way to it carries less than its own device.
+        let sizes = "1 1232 1233 1400 9000 60000";
+        for carried in [1500, 1280] {
+            let name = format!("behind{carried}");
+            ground.shell(&format!(
+                "sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+                 ip netns add {name} && ip link add near type veth peer name far netns {name}
+                 ip link set near mtu {carried} up && ip address add 10.7.0.1/24 dev near
+                 ip address add fd07::1/64 dev near nodad
+                 nft 'table inet way {{ chain out {{ type nat hook postrouting priority srcnat; oifname uplink masquerade; }}; }}'
+                 inside='ip -n {name}'
+                 $inside link set lo up && $inside link set far mtu {carried} up
+                 $inside address add 10.7.0.2/24 dev far && $inside address add fd07::2/64 dev far nodad
+                 $inside route add default via 10.7.0.1 && $inside -6 route add default via fd07::1"
+            ));
+            for host in [OUTSIDE, OUTSIDE_V6, "198.19.87.2", "fdbe:7268:7570::2"] {
+                let send = format!("ip netns exec {name} python3 {DATAGRAMS} {host} {port} {sizes}");
+                assert_eq!(ground.shell(&send), sizes, "{host} by {carried} bytes");
+                ground.shell(&format!("ip netns exec {name} busybox ping -c 1 -W 5 -s 4000 {host}"));
+            }
+            ground.shell(&format!("ip netns delete {name}; nft delete table inet way"));
+        }
     });
 }
 

@@ -63,8 +63,7 @@ pub(crate) async fn serve(syn: Packet, packets: mpsc::Receiver<Bytes>, context: 
         Err(error) => {
             tracing::debug!(%guest, %target, %error, "a connection does not come about");
             if let Some(packet) = refusal(&syn, &error) {
-                // Nobody waits for it when the gateway is gone.
-                context.out.send(Frame { packet, segment: 0 }).await.unwrap_or_default();
+                reply::send(&context.out, packet).await;
             }
         }
     }
