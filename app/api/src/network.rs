@@ -116,10 +116,11 @@ pub fn subnets(
         config.gateway = Some(text.clone());
     }
     for (name, text) in kept {
-        let kept = address(text)?;
+        // With the length of a prefix behind it too; what is no address is in no subnet.
+        let kept: Option<IpAddr> = text.parse().or_else(|_| text.parse().map(|net: IpNet| net.addr())).ok();
         let (_, config) = nets
             .iter_mut()
-            .find(|(net, _)| net.contains(&kept))
+            .find(|(net, _)| kept.is_some_and(|kept| net.contains(&kept)))
             .ok_or_else(|| invalid(format!("no matching subnet for aux-address {text}")))?;
         config.auxiliary_addresses.get_or_insert_default().insert(name.clone(), text.clone());
     }
@@ -137,10 +138,11 @@ mod tests {
     #[test]
     fn each_range_and_gateway_belongs_to_its_subnet() {
         let both = strings(&["10.0.0.0/16", "fd00::/64"]);
-        let kept = [("router".to_owned(), "10.0.0.5".to_owned())];
+        let kept = [("Router", "10.0.0.5"), ("two", "10.0.0.6/16")].map(|(name, at)| (name.to_owned(), at.to_owned()));
         let made = subnets(&both, &strings(&["10.0.8.0/24"]), &strings(&["fd00::1", "10.0.0.1"]), &kept).unwrap();
         assert_eq!((made[0].gateway.as_deref(), made[0].ip_range.as_deref()), (Some("10.0.0.1"), Some("10.0.8.0/24")));
-        assert_eq!(made[0].auxiliary_addresses.as_ref().unwrap()["router"], "10.0.0.5");
+        let made_kept = made[0].auxiliary_addresses.as_ref().unwrap();
+        assert_eq!((made_kept["Router"].as_str(), made_kept["two"].as_str()), ("10.0.0.5", "10.0.0.6/16"));
         assert_eq!(made[1].gateway.as_deref(), Some("fd00::1"));
     }
 
@@ -155,6 +157,8 @@ mod tests {
             (subnets(&one, &[], &strings(&["10.9.0.1"]), &[]), "no matching subnet for gateway 10.9.0.1"),
             (subnets(&one, &strings(&["10.9.0.0/24"]), &[], &[]), "no matching subnet for range 10.9.0.0/24"),
             (subnets(&one, &[], &[], &[("a".into(), "::1".into())]), "no matching subnet for aux-address ::1"),
+            (subnets(&one, &[], &[], &[("a".into(), String::new())]), "no matching subnet for aux-address "),
+            (subnets(&one, &[], &[], &[("a".into(), "router".into())]), "no matching subnet for aux-address router"),
             (subnets(&strings(&["10.0.0.0"]), &[], &[], &[]), "invalid CIDR address: 10.0.0.0"),
             (
                 subnets(&strings(&["10.0.0.0/8", "10.1.0.0/16"]), &[], &[], &[]),

@@ -5,7 +5,6 @@ use crate::failure::{Failure, invalid};
 use berth_api::{
     Error,
     network::{NetworkSpec, subnets},
-    run::endpoint::driver_opt,
 };
 use clap::{Args, Subcommand};
 
@@ -126,7 +125,7 @@ impl CreateNetwork {
     /// # Errors
     /// What docker's command line refuses, in its words.
     pub(crate) fn spec(self) -> Result<NetworkSpec, Failure> {
-        let kept = each(&self.aux_address, "--aux-address", driver_opt)?;
+        let kept = each(&self.aux_address, "--aux-address", pair)?;
         let subnets =
             subnets(&self.subnet, &self.ip_range, &self.gateway, &kept).map_err(|error| invalid(error.to_string()))?;
         Ok(NetworkSpec {

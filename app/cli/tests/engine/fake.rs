@@ -35,6 +35,8 @@ pub(crate) struct Engine {
     pub(crate) exits: Option<i64>,
     /// How long after its output its end is known.
     pub(crate) code_comes_after: Duration,
+    /// As berthd lists them.
+    pub(crate) ports: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Engine {
@@ -48,6 +50,7 @@ impl Engine {
             start_fails: None,
             exits,
             code_comes_after: Duration::ZERO,
+            ports: Arc::default(),
         }
     }
 
@@ -77,6 +80,8 @@ impl Engine {
             )
             .route("/images/create", post(pull))
             .route("/auth", post(log_in))
+            .route("/berth/v1/ports", get(ports))
+            .route("/berth/v1/ports/share", post(share_ports))
             .fallback(any(|| async { StatusCode::NOT_FOUND }))
             .layer(axum::middleware::from_fn_with_state(self.clone(), record))
             .with_state(self.clone())
@@ -133,6 +138,28 @@ async fn log_in(State(engine): State<Engine>, Json(login): Json<Value>) -> Respo
     }
     let token = if server == "token.example" { "t0ken" } else { "" };
     Json(json!({ "Status": "Login Succeeded", "IdentityToken": token })).into_response()
+}
+
+async fn ports(State(engine): State<Engine>) -> Json<Value> {
+    Json(Value::from(engine.ports.lock().unwrap().clone()))
+}
+
+/// Opens what was published without an address, and keeps the wish among what was asked.
+async fn share_ports(State(engine): State<Engine>, Json(wish): Json<Value>) -> Response {
+    engine.asked.lock().unwrap().push(wish.to_string());
+    let mut ports = engine.ports.lock().unwrap();
+    let number: Option<u64> = wish["port"].as_str().map(|port| port.split('/').next().unwrap().parse().unwrap());
+    let named = |port: &Value| number.is_none() || port["host_port"].as_u64() == number;
+    if let Some(port) = ports.iter().find(|port| number.is_some() && named(port) && !port["given_ip"].is_null()) {
+        let message = format!("port {} listens at 127.0.0.1, which was given when it was published", port["host_port"]);
+        let hint = "publish it without an address";
+        let problem = json!({ "code": "conflict", "message": message, "hint": hint });
+        return (StatusCode::CONFLICT, Json(problem)).into_response();
+    }
+    for port in ports.iter_mut().filter(|port| named(port) && port["given_ip"].is_null()) {
+        port["shared"] = wish["on"].clone();
+    }
+    Json(Value::from(ports.clone())).into_response()
 }
 
 async fn attach(State(engine): State<Engine>, mut request: Request) -> Response {

@@ -4,6 +4,7 @@
 
 mod fake;
 mod login;
+mod ports;
 
 use fake::{Engine, ID};
 use serde_json::Value;
