@@ -2,7 +2,7 @@
 //! what of it survives the engine and the machine.
 
 use crate::user::User;
-use berth_tests::{Home, Registry, eventually};
+use berth_tests::{HERE, Home, Registry, WORD, eventually, free_port, ip, on_own_network, serve_a_word};
 use serde_json::Value;
 use std::time::Duration;
 
@@ -58,6 +58,131 @@ fn a_database_and_its_client_meet_on_a_network_and_again_after_the_engine_and_th
     answers("db", "select said from kept", "word");
     let label = home.docker(&["network", "inspect", "back", "--format", "{{.Labels.tier}} {{len .Containers}}"]);
     assert_eq!(label.ok(), "back 1");
+}
+
+#[test]
+fn networks_on_an_interface_of_the_machine_carry_their_containers_and_keep_vlans_apart() {
+    let (registry, home) = (Registry::start(), Home::up());
+    let tools = registry.image("tools:latest");
+    home.berth(&["pull", &tools]).ok();
+    let machine = ["run", "--rm", "--privileged", "--network", "host", &tools, "ip", "link"];
+    let machine = |words: &[&str]| home.docker(&[&machine[..], words].concat());
+    machine(&["add", "lan0", "type", "dummy"]).ok();
+    machine(&["set", "lan0", "up"]).ok();
+    for user in User::both(&home, &tools) {
+        for (name, options) in [
+            ("mac", "-d macvlan --subnet 10.81.0.0/24 -o parent=lan0"),
+            ("mac-own", "-d macvlan --subnet 10.82.0.0/24"),
+            ("mac-vlan", "-d macvlan --subnet 10.83.0.0/24 --ipv6 --subnet fd83::/64 -o parent=lan0.7"),
+            ("ip-l2", "-d ipvlan --subnet 10.84.0.0/24 -o parent=lan0.8"),
+            ("ip-l3", "-d ipvlan --subnet 10.85.0.0/24 -o parent=lan0.9 -o ipvlan_mode=l3"),
+        ] {
+            user.ok(&format!("network create {options} {name}"));
+            for container in ["one", "two"] {
+                user.stays(&format!("{name}-{container}"), &["--network", name]);
+            }
+            // By the name of the other, so names are answered there too.
+            user.says(&format!("{name}-one"), &format!("ping -c 1 -W 5 {name}-two"));
+        }
+        user.says("mac-vlan-one", "ping -6 -c 1 -W 5 mac-vlan-two");
+        for (network, address, reached) in [("mac-vlan", "10.83.0.98", true), ("ip-l2", "10.83.0.99", false)] {
+            let guest = format!("guest-of-{network}");
+            user.stays(&guest, &["--network", network, "--cap-add", "NET_ADMIN"]);
+            user.says(&guest, &format!("ip address add {address}/24 dev eth0"));
+            // The same subnet on another VLAN is another network.
+            assert_eq!(user.tries("mac-vlan-one", &format!("ping -c 1 -W 2 {address}")).0, reached, "{network}");
+        }
+        let parents = machine(&["show"]);
+        assert!(parents.ok().contains("lan0.7@lan0") && parents.ok().contains("lan0.9@lan0"), "{parents}");
+        let all = user.ok("ps -aq");
+        user.asks(&[&["rm", "-f"][..], &all.lines().collect::<Vec<_>>()].concat()).ok();
+        user.ok("network rm mac mac-own mac-vlan ip-l2 ip-l3");
+        let parents = machine(&["show"]);
+        assert!(parents.ok().contains("lan0") && !parents.ok().contains("lan0."), "{parents}");
+        let missing = user.asks(&["network", "create", "-d", "macvlan", "-o", "parent=nowhere0", "lost"]);
+        assert_eq!(missing.code, Some(1), "{missing}");
+    }
+}
+
+#[test]
+fn containers_that_may_not_talk_reach_the_outside_and_are_reached_from_it_but_not_each_other() {
+    let (registry, home) = (Registry::start(), Home::up());
+    let tools = registry.image("tools:latest");
+    home.berth(&["pull", &tools]).ok();
+    let page = serve_a_word("127.0.0.1");
+    for user in User::both(&home, &tools) {
+        user.ok("network create --ipv6 -o com.docker.network.bridge.enable_icc=false quiet");
+        let (port, serve) = (free_port(), "python3 -m http.server --bind :: 80");
+        let run = ["run", "-d", "--name", "served", "--network", "quiet", "-p", &format!("{port}:80"), user.image];
+        user.asks(&[&run[..], &serve.split(' ').collect::<Vec<_>>()].concat()).ok();
+        user.stays("asker", &["--network", "quiet"]);
+        eventually("the host reads a page of it", PATIENCE, || {
+            berth_tests::get(&format!("http://localhost:{port}/")).ok()
+        });
+        for family in ["-4", "-6"] {
+            assert!(!user.tries("asker", &format!("ping {family} -c 1 -W 2 served")).0, "{family}");
+            assert!(!user.tries("asker", &format!("curl {family} -sS -m 3 http://served/")).0, "{family}");
+        }
+        for container in ["served", "asker"] {
+            let read = user.says(container, &format!("curl -sS -m 10 http://host.docker.internal:{page}/"));
+            assert_eq!(read, WORD, "{container}");
+        }
+        user.ok("rm -f served asker");
+        user.ok("network rm quiet");
+    }
+}
+
+#[test]
+fn a_network_moves_out_of_the_way_of_a_route_of_the_host_and_its_containers_reach_what_is_there() {
+    on_own_network(|| {
+        let (registry, home) = (Registry::start(), Home::up());
+        let tools = registry.image("tools:latest");
+        home.berth(&["pull", &tools]).ok();
+        let subnet = |name: &str| {
+            let format = "{{(index .IPAM.Config 0).Subnet}}";
+            home.docker(&["network", "inspect", name, "--format", format]).ok().to_owned()
+        };
+        let run = |network: &str, script: &str| {
+            home.docker(&["run", "--rm", "--network", network, &tools, "sh", "-c", script])
+        };
+        for network in ["idle", "used"] {
+            home.docker(&["network", "create", network]).ok();
+            run(network, "true").ok();
+        }
+        home.docker(&["network", "create", "--subnet", "172.30.0.0/16", "fixed"]).ok();
+        home.docker(&["run", "-d", "--name", "stays", "--network", "used", &tools, "sleep", "1000000"]).ok();
+        let (idle, used) = (subnet("idle"), subnet("used"));
+        // A VPN that comes, with the subnets of all of them behind it.
+        let there = idle.replace(".0.0/16", ".0.9");
+        assert_ne!(there, idle);
+        let page = serve_a_word("0.0.0.0");
+        ip(&format!("address add {there}/16 dev lan"));
+        for route in [&used, "172.30.0.0/16", "172.17.0.0/16"] {
+            ip(&format!("route add {route} via {HERE}"));
+        }
+        let console = home.path().join("machine/console.log");
+        let said = |what: &str| {
+            eventually(&format!("the engine says {what}"), PATIENCE, || {
+                std::fs::read_to_string(&console).ok().filter(|text| text.contains(what))
+            });
+        };
+        said(&format!("the network used has the subnet {used} and the host has a route to"));
+        said("the network fixed was made with the subnet 172.30.0.0/16");
+
+        let read = run("idle", &format!("curl -sS -m 10 http://{there}:{page}/"));
+        assert_eq!(read.ok(), WORD);
+        assert_ne!(subnet("idle"), idle, "nobody was on it: it has moved");
+        assert_eq!((subnet("used"), subnet("fixed")), (used.clone(), "172.30.0.0/16".to_owned()));
+        assert_eq!(run("used", "ping -c 1 -W 5 stays").code, Some(0), "who is on it stays among its own");
+        run("bridge", "true").ok();
+        assert_ne!(subnet("bridge"), "172.17.0.0/16");
+        // Not before the last one has left.
+        home.docker(&["rm", "-f", "stays"]).ok();
+        run("used", "true").ok();
+        assert_ne!(subnet("used"), used);
+        let fresh = home.docker(&["network", "create", "--subnet", &used, "fresh"]);
+        assert_eq!(fresh.code, Some(0), "a subnet that is asked for is given: {fresh}");
+    });
 }
 
 fn address(home: &Home, container: &str, network: &str) -> String {

@@ -1,14 +1,18 @@
 //! The way out of a container: the host's names and loopback by their names, everything else as from the host, and no API
 //! anywhere on the way (S13).
 
-use berth_tests::{Home, Ran, Registry};
+use berth_tests::{HERE, HERE_V6, Home, Ran, Registry, SILENT, WORD, ip, on_own_network, run, serve_a_word};
 use std::{
     collections::BTreeSet,
-    io::{Read, Write},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket},
+    process::Command,
 };
 
 const SCAN: &str = include_str!("scan.py");
+/// Says how the system answers an attempt to reach each address.
+const REACH: &str = include_str!("../../app/net/tests/reach.py");
+/// Sends datagrams of each size and says which came back whole: ADDRESS PORT SIZE...
+const DATAGRAMS: &str = include_str!("../../app/net/tests/datagrams.py");
 /// Of the gateway (`app/net/README.md`).
 const GATEWAY: &str = "198.19.87.1";
 const HOST: &str = "198.19.87.2";
@@ -22,10 +26,10 @@ fn a_container_reaches_what_its_host_reaches_and_no_api() {
     let inside = |options: &[&str], script: &str| {
         home.docker(&[&["run", "--rm"], options, &[&tools, "sh", "-c", script]].concat())
     };
-    let port = serve_a_word();
+    let port = serve_a_word("127.0.0.1");
     for options in [&[][..], &["--network", "own"]] {
         let read = inside(options, &format!("curl -s http://host.docker.internal:{port}/"));
-        assert_eq!(read.ok(), "a word of the host");
+        assert_eq!(read.ok(), WORD);
         reaches_names_of_the_host(&|script: &str| inside(options, script));
         let refused = inside(options, &format!("curl -sS http://host.docker.internal:{}/", berth_tests::free_port()));
         // curl's code for a connection that could not be made.
@@ -36,17 +40,75 @@ fn a_container_reaches_what_its_host_reaches_and_no_api() {
     no_api_is_found(&home, &tools);
 }
 
-/// Answers every connection to the host's loopback.
-fn serve_a_word() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let port = listener.local_addr().expect("its address").port();
+#[test]
+fn what_is_refused_silent_or_unreachable_looks_to_a_container_as_to_its_host() {
+    on_own_network(|| {
+        for route in ["unreachable 192.0.2.0/28", "unreachable 2001:db8:1::/64"] {
+            ip(&format!("route add {route}"));
+        }
+        let (registry, home) = (Registry::start(), Home::up());
+        let tools = registry.image("tools:latest");
+        home.berth(&["pull", &tools]).ok();
+        home.berth(&["network", "create", "--ipv6", "both"]).ok();
+        let (open, closed) = (serve_a_word("::"), berth_tests::free_port());
+        let attempts = [
+            format!("tcp {HERE} {open}"),
+            format!("tcp {HERE} {closed}"),
+            format!("udp {HERE} {closed}"),
+            format!("tcp {SILENT} 80"),
+            format!("udp {SILENT} 80"),
+            "tcp 192.0.2.1 80".to_owned(),
+            "tcp 198.51.100.1 80".to_owned(),
+            format!("tcp {HERE_V6} {open}"),
+            format!("tcp {HERE_V6} {closed}"),
+            format!("udp {HERE_V6} {closed}"),
+            "tcp 2001:db8:1::1 80".to_owned(),
+            "tcp 2001:db8:99::1 80".to_owned(),
+        ];
+        let words: Vec<&str> = attempts.iter().flat_map(|attempt| attempt.split(' ')).collect();
+        let plain = run(Command::new("python3").args(["-c", REACH]).args(&words));
+        for said in ["reached", "ECONNREFUSED", "timeout", "EHOSTUNREACH", "ENETUNREACH"] {
+            assert!(plain.ok().contains(said), "{said} was not tried: {plain}");
+        }
+        let inside = ["run", "--rm", "--network", "both", &tools, "python3", "-c", REACH];
+        assert_eq!(home.docker(&[&inside[..], &words].concat()).ok(), plain.ok());
+    });
+}
+
+#[test]
+fn a_container_reaches_the_outside_over_ipv6_as_over_ipv4() {
+    on_own_network(|| {
+        let (registry, home) = (Registry::start(), Home::up());
+        let tools = registry.image("tools:latest");
+        home.berth(&["pull", &tools]).ok();
+        home.berth(&["network", "create", "--ipv6", "both"]).ok();
+        let small = ["network", "create", "--ipv6", "-o", "com.docker.network.driver.mtu=1300", "small"];
+        home.berth(&small).ok();
+        let (page, echo) = (serve_a_word("::"), serve_datagrams());
+        for network in ["both", "small"] {
+            let inside =
+                |words: &[&str]| home.docker(&[&["run", "--rm", "--network", network, &tools], words].concat());
+            for (host, url) in [(HERE, HERE.to_owned()), (HERE_V6, format!("[{HERE_V6}]"))] {
+                let read = inside(&["curl", "-sS", "-m", "10", &format!("http://{url}:{page}/")]);
+                assert_eq!(read.ok(), WORD, "{host}");
+                inside(&["ping", "-c", "1", "-W", "10", host]).ok();
+                let sent = inside(&["python3", "-c", DATAGRAMS, host, &echo.to_string(), "1", "1200", "1400", "9000"]);
+                assert_eq!(sent.ok(), "1 1200 1400 9000", "{host} from {network}");
+            }
+            let named = inside(&["getent", "ahostsv6", "host.docker.internal"]);
+            assert!(named.ok().starts_with("fdbe:7268:7570::2 "), "{named}");
+        }
+    });
+}
+
+/// Sends datagrams to every address of the host back to who sent them.
+fn serve_datagrams() -> u16 {
+    let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)).expect("a port");
+    let port = socket.local_addr().expect("its address").port();
     std::thread::spawn(move || {
-        for mut client in listener.incoming().flatten() {
-            let word = "a word of the host";
-            let answer =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{word}", word.len());
-            // A scanner goes away without a word.
-            drop(client.read(&mut [0; 1024]).and_then(|_| client.write_all(answer.as_bytes())));
+        let mut bytes = vec![0; 65_535];
+        while let Ok((length, client)) = socket.recv_from(&mut bytes) {
+            drop(socket.send_to(&bytes[..length], client));
         }
     });
     port
