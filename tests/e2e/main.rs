@@ -1,5 +1,6 @@
 //! End-to-end cases: what a user types, clicks and reads, on a real machine.
 
+mod compose;
 mod faults;
 mod files;
 mod images;
