@@ -10,7 +10,7 @@ use std::path::Path;
 const MODULES: &str = "modules";
 
 /// Writes to `out` the initramfs of a guest whose PID 1 is `init`, a static program. Beside it there are the folders
-/// `dev`, `proc` and `sys`, and the modules that the machine's own devices need. It belongs to the kernel that
+/// `dev`, `proc` and `sys`, the modules that the machine's own devices need, and those of `more` devices. It belongs to the kernel that
 /// [`crate::build`] takes from the same `cache`.
 ///
 /// # Errors
@@ -19,12 +19,13 @@ pub fn bare(
     arch: Arch,
     cache: &Path,
     init: &Path,
+    more: &[&str],
     out: &Path,
     progress: &mut dyn FnMut(Step),
 ) -> Result<(), BuildError> {
     let (tree, _) = unpacked(cache, arch, progress)?;
     progress(Step::Modules);
-    let modules = Modules::choose(&tree, &Kernel::find(&tree, arch)?.release, arch)?;
+    let modules = Modules::choose(&tree, &Kernel::find(&tree, arch)?.release, arch, more)?;
     let mut root = Archive::default();
     for folder in ["dev", "proc", "sys"] {
         root.put(folder, Entry::Folder(0o755));

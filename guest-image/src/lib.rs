@@ -135,7 +135,7 @@ pub fn build(recipe: &Recipe, progress: &mut dyn FnMut(Step)) -> Result<Manifest
     let kernel = Kernel::find(&tree, recipe.arch)?;
     progress(Step::Kernel { release: kernel.release.clone() });
     progress(Step::Modules);
-    let modules = Modules::choose(&tree, &kernel.release, recipe.arch)?;
+    let modules = Modules::choose(&tree, &kernel.release, recipe.arch, &[])?;
     let root = image::contents::assemble(&tree, modules, recipe.arch, &recipe.programs)?;
     progress(Step::Pack { files: root.len() });
     let initramfs = compress(&root.to_bytes()?).map_err(|e| BuildError::io(&recipe.out.join(INITRAMFS), e))?;

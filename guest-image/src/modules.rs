@@ -62,9 +62,10 @@ pub(crate) struct LoadOrder {
 }
 
 impl Modules {
-    /// Chooses from the modules of kernel `release`.
-    pub(crate) fn choose(tree: &Tree, release: &str, arch: Arch) -> Result<Self, ModulesError> {
-        Closure::new(tree, release)?.run(&list::wanted(arch)?)
+    /// Chooses from the modules of kernel `release`: those of the list, and `more` in the group `boot`.
+    pub(crate) fn choose(tree: &Tree, release: &str, arch: Arch, more: &[&str]) -> Result<Self, ModulesError> {
+        let more = more.iter().map(|name| list::Wanted { group: list::Group::Boot, module: (*name).into() });
+        Closure::new(tree, release)?.run(&more.chain(list::wanted(arch)?).collect::<Vec<_>>())
     }
 
     /// Name and bytes of the modules of the group `boot`, in loading order.

@@ -1,13 +1,10 @@
 //! P6: the way out of the guest, natively: a network whose only way out is a TUN device and the gateway, with a socket in the
 //! place of the VM's channel, against Debian's slirp4netns (libslirp, which is QEMU's user network too), and against that
 //! socket by itself. Both lead to the same server on this machine's loopback.
-//!
-//! Into the VM: the same server here and the same clients in a container, beside a build of the machine with QEMU's
-//! `-netdev user`; the limit is then the stream of `cargo test -p berth-machine-qemu --test streams`.
 
 use crate::figure::{Figure, line};
 use crate::place;
-use crate::ports::load::{self, SERVER};
+use berth_load::{Measure, SERVER};
 use berth_tests::native::{inside, program};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -20,12 +17,10 @@ use std::time::{Duration, Instant};
 const BULK: usize = 512 << 20;
 const BUFFER: usize = 256 << 10;
 
-type Measure = (&'static str, fn(SocketAddr) -> f64);
-
-const MEASURES: [Measure; 3] = [
-    ("gateway-bulk [MB/s]", |server| load::bulk(server, 1)),
-    ("gateway-bulk-16 [MB/s]", |server| load::bulk(server, 16)),
-    ("gateway-connect-p99 [us]", load::connect_p99),
+const MEASURES: [(&str, Measure); 3] = [
+    ("gateway-bulk [MB/s]", Measure::Bulk { bytes: BULK as u64, flows: 1 }),
+    ("gateway-bulk-16 [MB/s]", Measure::Bulk { bytes: BULK as u64, flows: 16 }),
+    ("gateway-connect-p99 [us]", Measure::ConnectP99),
 ];
 
 /// A network with one way out.
@@ -47,7 +42,7 @@ impl Place {
     }
 
     /// Runs work in the network; `None` where there is no way.
-    fn run<T: Send + 'static>(&self, work: fn(SocketAddr) -> T) -> Option<T> {
+    fn run<T: Send + 'static>(&self, work: impl FnOnce(SocketAddr) -> T + Send + 'static) -> Option<T> {
         self.way.as_ref()?;
         let server = self.server;
         inside(self.holder.id(), move || work(server)).join().ok()
@@ -65,9 +60,9 @@ impl Drop for Place {
 
 /// Prints a line for each figure.
 pub(crate) fn run(rounds: u32) {
-    load::raise_file_limit();
+    berth_load::raise_file_limit();
     place::describe(Path::new("/tmp"), &[&["slirp4netns", "--version"]]);
-    std::thread::spawn(load::serve);
+    std::thread::spawn(berth_load::serve);
     let ours = Place::new(Ipv4Addr::new(198, 19, 87, 2), |pid| {
         let mut gateway = Command::new(program("examples/native-gateway"));
         gateway.arg(pid.to_string()).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -78,16 +73,16 @@ pub(crate) fn run(rounds: u32) {
     let slirp = Place::new(Ipv4Addr::new(10, 0, 2, 2), |pid| {
         peer(&["slirp4netns", "--configure", "--mtu=65520", &pid.to_string(), "tap0"])
     });
-    assert!(ours.run(load::answers) == Some(true), "the gateway does not lead to the server");
-    let there = slirp.run(load::answers) == Some(true);
+    assert!(ours.run(berth_load::answers) == Some(true), "the gateway does not lead to the server");
+    let there = slirp.run(berth_load::answers) == Some(true);
     if !there {
         println!("note: slirp4netns does not lead to the server here; install Debian's slirp4netns");
     }
     let mut all = MEASURES.map(|_| <[Figure; 3]>::default());
     for round in 1..=rounds {
-        for ((name, measure), [at_ours, at_slirp, limit]) in MEASURES.iter().zip(&mut all) {
+        for ((name, measure), [at_ours, at_slirp, limit]) in MEASURES.into_iter().zip(&mut all) {
             for (place, figure) in [(Some(&ours), at_ours), (there.then_some(&slirp), at_slirp)] {
-                if let Some(value) = place.and_then(|place| place.run(*measure)) {
+                if let Some(value) = place.and_then(|place| place.run(move |server| measure.of(server))) {
                     figure.add(value);
                 }
             }

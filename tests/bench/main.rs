@@ -8,6 +8,7 @@ mod figure;
 mod floor;
 mod follower;
 mod gateway;
+mod into_vm;
 mod list;
 mod logs;
 mod memory;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 /// A bench: its name, and how it runs for a number of rounds.
 type Bench = (&'static str, fn(u32));
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     ("boot", boot::run),
     ("runtime", runtime::run),
     ("api", api::run),
@@ -33,6 +34,7 @@ const BENCHES: [Bench; 10] = [
     ("pull", pull::run),
     ("ports", ports::run),
     ("gateway", gateway::run),
+    ("into-vm", into_vm::run),
 ];
 
 fn main() -> ExitCode {

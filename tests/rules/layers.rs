@@ -31,7 +31,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("guest-image", &[]),
     ("xtask", &["guest-image"]),
     ("berth-fuzz", &[]),
-    ("berth-tests", &["berth-api", "berth-machine", "berth-machine-qemu"]),
+    ("berth-load", &[]),
+    ("berth-tests", &["berth-api", "berth-load", "berth-machine", "berth-machine-qemu"]),
 ];
 
 /// Crates from outside, the only crates of ours that may name them, and why.

@@ -121,7 +121,7 @@ mod tests {
         };
         let programs =
             Programs { agent: program("a"), engine: program("e"), runtime: program("r"), uplink: program("u") };
-        let modules = Modules::choose(&tree, "6", Arch::Amd64).unwrap();
+        let modules = Modules::choose(&tree, "6", Arch::Amd64, &[]).unwrap();
         assemble(&tree, modules, Arch::Amd64, &programs).unwrap()
     }
 

@@ -74,7 +74,7 @@ enum Command {
     },
     /// Measure: ours, peer and limit in one run
     Bench {
-        /// What to measure: boot, runtime, api, list, logs, memory
+        /// What to measure: boot, runtime, api, list, logs, follower, memory, pull, ports, gateway, into-vm
         name: String,
         /// Rounds
         #[arg(long, default_value_t = 5)]

@@ -145,6 +145,9 @@ pub(crate) fn bench(checkout: &Checkout, name: &str, rounds: u32) -> Result<()> 
         cargo(checkout, &["run", "--release", "--quiet", "-p", "berth-tests", "--bin", "bench", "--", name]);
     if name == "boot" {
         build::all(checkout, &steps)?;
+    } else if name == "into-vm" {
+        prepare_e2e(checkout, &steps)?;
+        steps.run("what measures", |note| machine::load(checkout, note))?;
     } else {
         steps.run("peers", |note| packages::install_peers(checkout, note))?;
         let programs = steps.run("native programs", |note| build::native(checkout, build::Native::Shipped, note))?;

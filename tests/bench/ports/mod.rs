@@ -2,13 +2,12 @@
 //! and a relay that has the kernel move the bytes: bulk in one and in 16 flows, connecting, and 100 clients that talk beside
 //! 1,000 that are silent. All three lead to the same server in the same container.
 
-pub(crate) mod load;
 mod relay;
 
 use crate::figure::{Figure, line};
 use crate::place;
+use berth_load::{Measure, SERVER, serve};
 use berth_tests::native::{Engine, Ground, Ports, inside};
-use load::{SERVER, serve};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
@@ -18,19 +17,19 @@ use std::time::Duration;
 const PROXY: u16 = 7001;
 const SPLICE: u16 = 7002;
 
-/// A figure of the line: its name, and one measurement of a port.
-type Measure = (&'static str, fn(SocketAddr) -> f64);
+/// What is moved in a bulk measurement, bytes, over all flows.
+const BULK: u64 = 512 << 20;
 
-const MEASURES: [Measure; 4] = [
-    ("ports-bulk [MB/s]", |port| load::bulk(port, 1)),
-    ("ports-bulk-16 [MB/s]", |port| load::bulk(port, 16)),
-    ("ports-connect-p99 [us]", load::connect_p99),
-    ("ports-busy-of-1100 [exchanges/s]", load::busy),
+const MEASURES: [(&str, Measure); 4] = [
+    ("ports-bulk [MB/s]", Measure::Bulk { bytes: BULK, flows: 1 }),
+    ("ports-bulk-16 [MB/s]", Measure::Bulk { bytes: BULK, flows: 16 }),
+    ("ports-connect-p99 [us]", Measure::ConnectP99),
+    ("ports-busy-of-1100 [exchanges/s]", Measure::Busy),
 ];
 
 /// Prints a line for each figure.
 pub(crate) fn run(rounds: u32) {
-    load::raise_file_limit();
+    berth_load::raise_file_limit();
     let ground = Ground::new();
     let engine = Engine::with_busybox(&ground);
     place::describe(ground.dir(), &[&["dockerd", "--version"]]);
@@ -59,7 +58,7 @@ pub(crate) fn run(rounds: u32) {
 
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let relays = [at(published), at(PROXY), at(SPLICE)];
-    let there = move || relays.map(load::answers);
+    let there = move || relays.map(berth_load::answers);
     let there = inside(ground.holder(), there).join().expect("the relays");
     assert!(there[0] && there[2], "our port, or the relay that splices, does not answer");
     if !there[1] {
@@ -67,10 +66,10 @@ pub(crate) fn run(rounds: u32) {
     }
     let mut all = MEASURES.map(|_| <[Figure; 3]>::default());
     for round in 1..=rounds {
-        for ((name, measure), figures) in MEASURES.iter().zip(&mut all) {
+        for ((name, measure), figures) in MEASURES.into_iter().zip(&mut all) {
             for (at, figure) in figures.iter_mut().enumerate().filter(|(at, _)| there[*at]) {
-                let (measure, port) = (*measure, relays[at]);
-                figure.add(inside(ground.holder(), move || measure(port)).join().expect("a measurement"));
+                let port = relays[at];
+                figure.add(inside(ground.holder(), move || measure.of(port)).join().expect("a measurement"));
             }
             println!(
                 "round {round}: {name} so far ours ({}) docker-proxy ({}) splice ({})",
