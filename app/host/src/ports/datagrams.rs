@@ -11,12 +11,13 @@ use crate::{
 use flow::Flow;
 use std::{
     collections::HashMap,
+    convert::Infallible,
     net::{IpAddr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
 use tokio::{
-    sync::watch,
+    sync::{oneshot, watch},
     time::{Instant, interval},
 };
 
@@ -32,18 +33,32 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Between whom a flow is: a client, and the address of this host that it sends to where there are several.
 type Between = (SocketAddr, Option<IpAddr>);
 
+/// The socket of a port. Flows that were told to end hold it a moment longer than whoever told them: `closed` is how that
+/// one learns that the port is free.
+pub(super) struct Held {
+    socket: DatagramSocket,
+    /// Behind the socket, which is so closed first.
+    _closed: oneshot::Sender<Infallible>,
+}
+
+impl Held {
+    pub(super) fn new(socket: DatagramSocket, closed: oneshot::Sender<Infallible>) -> Self {
+        Self { socket, _closed: closed }
+    }
+}
+
 /// Serves until dropped; its flows end with it.
-pub(super) async fn serve(socket: DatagramSocket, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
-    let socket = Arc::new(socket);
+pub(super) async fn serve(held: Held, target: SocketAddr, guest: watch::Receiver<Option<Guest>>) {
+    let held = Arc::new(held);
     let mut flows: HashMap<Between, Flow> = HashMap::new();
     let mut datagram = vec![0; LARGEST];
     let mut sweep = interval(SWEEP);
     loop {
         tokio::select! {
-            received = socket.receive(&mut datagram) => match received {
+            received = held.socket.receive(&mut datagram) => match received {
                 Ok(Received { length, from, at }) => {
                     let flow = flow_of(&mut flows, (from, at), || {
-                        Flow::open(Arc::clone(&socket), (from, at), target, guest.borrow().clone())
+                        Flow::open(Arc::clone(&held), (from, at), target, guest.borrow().clone())
                     });
                     flow.send(&datagram[..length]);
                 }
@@ -90,14 +105,14 @@ mod tests {
     #[tokio::test]
     async fn one_client_more_takes_the_place_of_the_most_silent() {
         let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        let socket = Arc::new(DatagramSocket::new(socket).unwrap());
+        let held = Arc::new(Held::new(DatagramSocket::new(socket).unwrap(), oneshot::channel().0));
         let client = |number: usize| {
             let address = [127, 1, u8::try_from(number / 256).unwrap(), u8::try_from(number % 256).unwrap()];
             (SocketAddr::from((address, 9)), None)
         };
         let target = "127.0.0.1:9".parse().unwrap();
         let guest = Guest::new(Arc::new(Silent), Secret::new([0; 32]));
-        let flow = |between| Flow::open(Arc::clone(&socket), between, target, Some(guest.clone()));
+        let flow = |between| Flow::open(Arc::clone(&held), between, target, Some(guest.clone()));
         let mut flows = HashMap::new();
         for number in 0..MOST_FLOWS {
             flow_of(&mut flows, client(number), || flow(client(number)));

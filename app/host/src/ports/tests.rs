@@ -1,5 +1,8 @@
 //! Published ports with real sockets of this host and a guest of functions.
 
+#[cfg(target_os = "linux")]
+mod addresses;
+
 use super::*;
 use crate::{guest::Guest, platform};
 use berth_api::PortHealth;
@@ -328,7 +331,11 @@ async fn without_a_machine_nothing_listens() {
 
 /// A client of a UDP port that has asked and got its answer.
 async fn ask_datagram(address: SocketAddr, text: &[u8]) -> tokio::net::UdpSocket {
-    let local: SocketAddr = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" }.parse().unwrap();
+    let local = if address.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
+    ask_datagram_from(local.parse().unwrap(), address, text).await
+}
+
+async fn ask_datagram_from(local: SocketAddr, address: SocketAddr, text: &[u8]) -> tokio::net::UdpSocket {
     let client = tokio::net::UdpSocket::bind(local).await.unwrap();
     client.connect(address).await.unwrap();
     client.send(text).await.unwrap();
@@ -373,6 +380,20 @@ async fn a_udp_port_has_a_holder_and_frees_its_number_when_it_is_withdrawn() {
     let _foreign = std::net::UdpSocket::bind(address).expect("free the moment it was withdrawn");
     let refused = ports.publish(&[udp("b", address.port())]).await.unwrap_err().to_string();
     assert!(refused.contains("exposing port UDP") || refused.contains("allocated"), "{refused}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_udp_port_is_free_the_moment_it_is_withdrawn_however_many_clients_it_had() {
+    let ports = ports();
+    for _ in 0..50 {
+        let udp = Publication { transport: Transport::Udp, ..publication("dns", 0) };
+        let address = ports.publish(&[udp]).await.unwrap()[0][0];
+        for _ in 0..8 {
+            ask_datagram(address, b"olleh").await;
+        }
+        ports.withdraw("dns").await;
+        std::net::UdpSocket::bind(address).expect("free the moment it was withdrawn");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The datagrams between one client and the container.
 
-use super::Between;
-use crate::{guest::Guest, platform::DatagramSocket};
+use super::{Between, Held};
+use crate::guest::Guest;
 use berth_machine::Channel;
 use berth_protocol::{
     datagram::{self, Datagrams},
@@ -55,16 +55,11 @@ struct Age {
 }
 
 impl Flow {
-    pub(super) fn open(
-        socket: Arc<DatagramSocket>,
-        between: Between,
-        target: SocketAddr,
-        guest: Option<Guest>,
-    ) -> Self {
+    pub(super) fn open(held: Arc<Held>, between: Between, target: SocketAddr, guest: Option<Guest>) -> Self {
         let now = Instant::now();
         let age = Mutex::new(Age { opened: now, used: now, answered: false });
         let shared = Arc::new(Shared { waiting: Mutex::default(), more: Notify::new(), age });
-        let carrying = tokio::spawn(carry(Arc::clone(&shared), socket, between, target, guest));
+        let carrying = tokio::spawn(carry(Arc::clone(&shared), held, between, target, guest));
         Self { shared, carrying }
     }
 
@@ -123,17 +118,11 @@ impl Shared {
     }
 }
 
-async fn carry(
-    shared: Arc<Shared>,
-    socket: Arc<DatagramSocket>,
-    between: Between,
-    target: SocketAddr,
-    guest: Option<Guest>,
-) {
+async fn carry(shared: Arc<Shared>, held: Arc<Held>, between: Between, target: SocketAddr, guest: Option<Guest>) {
     let carried = async {
         let opened = tokio::time::timeout(CONNECT, open(guest, Transport::Udp, target)).await;
         let inside = opened.map_err(|_| ForwardError::TimedOut)??;
-        both_ways(&shared, &socket, between, inside).await
+        both_ways(&shared, &held, between, inside).await
     };
     if let Err(error) = carried.await {
         tracing::debug!(%error, client = %between.0, %target, "a flow ended");
@@ -143,7 +132,7 @@ async fn carry(
 /// Each way by itself: one that waits for the guest must not keep the other from emptying it.
 async fn both_ways(
     shared: &Shared,
-    socket: &DatagramSocket,
+    held: &Held,
     (client, at): Between,
     inside: Box<dyn Channel>,
 ) -> Result<(), ForwardError> {
@@ -175,7 +164,7 @@ async fn both_ways(
                     (age.used, age.answered) = (Instant::now(), true);
                 }
                 // A client that is gone, or a datagram that its way does not carry, is no trouble of the flow.
-                if let Err(error) = socket.send(payload, client, at).await {
+                if let Err(error) = held.socket.send(payload, client, at).await {
                     tracing::debug!(%error, %client, "a datagram was not sent");
                 }
             }
