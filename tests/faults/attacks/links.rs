@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 /// CVE-2025-31133, CVE-2025-52565, CVE-2025-52881, CVE-2026-88264, CVE-2026-88265: an image has links where the runtime
 /// mounts, makes devices and hides files.
@@ -100,31 +101,48 @@ fn a_racer_redirects_nothing() {
     let racer = client.create("racer", &racers);
     start(&mut client, &racer);
     let times = count(25);
-    let (mut went, mut refused) = (0, 0);
-    for n in 0..times {
-        let (tty, own_dev) = (n % 2 == 0, n % 4 < 2);
-        let mut binds = vec!["held:/held"];
-        if own_dev {
-            binds.push("dev:/dev");
+    let (next, went, refused) = (AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0));
+    // Several at once, so that victims have more of the processors than what races them.
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut client = engine.client();
+                loop {
+                    let n = next.fetch_add(1, Relaxed);
+                    if n >= times {
+                        break;
+                    }
+                    match shown(&mut client, &victim(n)) {
+                        Ok(()) => went.fetch_add(1, Relaxed),
+                        Err(_) => refused.fetch_add(1, Relaxed),
+                    };
+                    canary.check(&format!("start {n}"));
+                }
+            });
         }
-        let masked = [DEFAULT_MASKS.as_slice(), &["/held/hidden", "/held/secret"]].concat();
-        let host = json!({
-            "NetworkMode": "none", "Binds": binds, "Sysctls": { "net.ipv4.ip_default_ttl": "77" },
-            "MaskedPaths": masked,
-            "ReadonlyPaths": ["/proc/sys", "/proc/sysrq-trigger", "/held/kept", "/held/own"],
-        });
-        let body = json!({ "Image": "busybox", "Cmd": ["sleep", "100000"], "Tty": tty, "HostConfig": host });
-        match shown(&mut client, &body) {
-            Ok(()) => went += 1,
-            Err(_) => refused += 1,
-        }
-        canary.check(&format!("start {n}"));
-    }
+    });
+    let (went, refused) = (went.into_inner(), refused.into_inner());
     println!("{times} starts beside a racer: {went} went through, {refused} met it");
     assert!(went > 0, "the racer kept every start from going through: nothing was tested");
     assert!(times < 1_000 || refused > 0, "no start met the racer: nothing was tested");
     assert_eq!(output(&mut client, &racer), "");
     remove(&mut client, &racer);
+}
+
+/// A container that has the racer's volume, every other pair of them also as its `/dev`.
+fn victim(n: u32) -> Value {
+    let (tty, own_dev) = (n.is_multiple_of(2), n % 4 < 2);
+    let mut binds = vec!["held:/held"];
+    if own_dev {
+        binds.push("dev:/dev");
+    }
+    let masked = [DEFAULT_MASKS.as_slice(), &["/held/hidden", "/held/secret"]].concat();
+    let host = json!({
+        "NetworkMode": "none", "Binds": binds, "Sysctls": { "net.ipv4.ip_default_ttl": "77" },
+        "MaskedPaths": masked,
+        "ReadonlyPaths": ["/proc/sys", "/proc/sysrq-trigger", "/held/kept", "/held/own"],
+    });
+    json!({ "Image": "busybox", "Cmd": ["sleep", "100000"], "Tty": tty, "HostConfig": host })
 }
 
 const DEFAULT_MASKS: [&str; 12] = [

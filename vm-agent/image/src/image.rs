@@ -89,7 +89,7 @@ impl ImageConfig {
 
     /// # Errors
     /// [`ImageError::OtherPlatform`] when the image, called `name`, does not run on `platform`.
-    pub(crate) fn must_suit(&self, platform: &Platform, name: &str) -> Result<()> {
+    pub fn must_suit(&self, platform: &Platform, name: &str) -> Result<()> {
         if platform.suits(&self.platform()).is_some() {
             return Ok(());
         }

@@ -51,12 +51,13 @@ impl Client {
         Ok(self.docker()?.list_images(Some(options)).await?)
     }
 
-    /// How an image came about, the last step first, as docker's document.
+    /// How an image came about, the last step first, as docker's document. With a platform, only if it is for that.
     ///
     /// # Errors
-    /// Those of every request.
-    pub async fn image_history(&self, name: &str) -> Result<Vec<serde_json::Value>, Error> {
-        http::json(&self.home, Method::GET, &format!("/images/{}/history", segment("image", name)?)).await
+    /// Those of every request; 404 for an image for another platform.
+    pub async fn image_history(&self, name: &str, platform: Option<&str>) -> Result<Vec<serde_json::Value>, Error> {
+        let path = format!("/images/{}/history?{}", segment("image", name)?, for_platform(platform));
+        http::json(&self.home, Method::GET, &path).await
     }
 
     /// What each layer of an image does to the files of those below, and what is wasted.

@@ -113,6 +113,9 @@ pub(crate) struct History {
     /// "table", "json", or a template such as '{{.CreatedBy}}: {{.Size}}'
     #[arg(long, default_value = "table", value_name = "FORMAT")]
     pub(crate) format: String,
+    /// Only if the image is for this platform, such as linux/arm64
+    #[arg(long, value_name = "PLATFORM")]
+    pub(crate) platform: Option<String>,
     /// The image
     pub(crate) name: String,
 }

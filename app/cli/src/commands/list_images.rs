@@ -160,7 +160,7 @@ fn names(image: &ImageSummary, digests: bool) -> Vec<(&str, &str, &str)> {
 }
 
 pub(super) async fn history(client: &Client, options: &History) -> Outcome {
-    let entries = client.image_history(&options.name).await?;
+    let entries = client.image_history(&options.name, options.platform.as_deref()).await?;
     let now = SystemTime::now();
     let rows: Vec<Value> = entries.iter().map(|entry| step(entry, options, now)).collect();
     let format = match options.format.as_str() {
@@ -246,8 +246,14 @@ mod tests {
 
     #[test]
     fn a_history_is_told_in_words_or_figures() {
-        let options =
-            |human, no_trunc| History { human, quiet: false, no_trunc, format: String::new(), name: String::new() };
+        let options = |human, no_trunc| History {
+            human,
+            quiet: false,
+            no_trunc,
+            format: String::new(),
+            platform: None,
+            name: String::new(),
+        };
         let entry = json!({ "Id": "sha256:0123456789abcdef", "Created": 1_000, "Size": 4_260_000, "Comment": "c",
             "CreatedBy": "/bin/sh -c #(nop) ADD file:0123456789abcdef0123456789abcdef in /" });
         let now = UNIX_EPOCH + Duration::from_secs(1_125);

@@ -1,11 +1,13 @@
 //! `GET /images/{name}/history`.
 
-use crate::{error::Reply, wire::json};
+use super::platform;
+use crate::{error::Reply, query::Query, wire::json};
 use berth_engine::{Engine, Timestamp, image::HistoryEntry};
 use serde::Serialize;
 
-pub(super) async fn get(engine: &Engine, name: &str) -> Reply {
-    let entries: Vec<Entry> = engine.image_history(name).await?.into_iter().map(Entry::from).collect();
+pub(super) async fn get(engine: &Engine, name: &str, query: &Query) -> Reply {
+    let entries = engine.image_history(name, platform::of(query)?.as_deref()).await?;
+    let entries: Vec<Entry> = entries.into_iter().map(Entry::from).collect();
     Ok(json::ok(&entries))
 }
 

@@ -1,6 +1,7 @@
 //! `GET /images/{name}/json`.
 
-use crate::{error::Reply, version::ApiVersion, wire::json};
+use super::platform;
+use crate::{error::Reply, query::Query, version::ApiVersion, wire::json};
 use berth_engine::{
     Engine, Timestamp,
     container::Healthcheck,
@@ -10,8 +11,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-pub(super) async fn get(engine: &Engine, name: &str, version: ApiVersion) -> Reply {
-    Ok(json::ok(&Details::new(engine.inspect_image(name).await?, version)))
+pub(super) async fn get(engine: &Engine, name: &str, query: &Query, version: ApiVersion) -> Reply {
+    let platform = platform::of(query)?;
+    Ok(json::ok(&Details::new(engine.inspect_image(name, platform.as_deref()).await?, version)))
 }
 
 #[derive(Serialize)]

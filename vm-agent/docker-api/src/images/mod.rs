@@ -59,9 +59,11 @@ async fn dispatch(
         (&Method::POST, "load") => load::post(&engine, &query, request.into_body()).await,
         (&Method::POST, "prune") => prune::post(engine, &query).await,
         (&Method::DELETE, name) => remove::delete(engine, name.to_owned(), &query).await,
-        (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/history") => history::get(&engine, &name).await,
+        (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/history") => {
+            history::get(&engine, &name, &query).await
+        }
         (&Method::GET | &Method::HEAD, _) if let Some(name) = named("/json") => {
-            inspect::get(&engine, &name, version).await
+            inspect::get(&engine, &name, &query, version).await
         }
         (&Method::GET, _) if let Some(name) = named("/layers") => layers::get(&engine, &name).await,
         (&Method::GET, _) if let Some(name) = named("/previous") => previous::get(&engine, &name).await,

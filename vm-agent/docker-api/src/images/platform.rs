@@ -16,10 +16,15 @@ struct Platform {
 
 /// The one platform that is asked for, as `os/architecture[/variant]`.
 pub(super) fn of(query: &Query) -> Reply<Option<String>> {
-    let mut all = query.all("platform").filter(|text| !text.is_empty());
+    among(query, "platform")
+}
+
+/// As [`of`], where the parameter has another name.
+pub(super) fn among(query: &Query, parameter: &str) -> Reply<Option<String>> {
+    let mut all = query.all(parameter).filter(|text| !text.is_empty());
     let (first, more) = (all.next(), all.next());
     if more.is_some() {
-        return Err(ApiError::bad_request("multiple platform parameters are not supported: give one"));
+        return Err(ApiError::bad_request(format!("multiple {parameter} parameters are not supported: give one")));
     }
     let Some(text) = first else { return Ok(None) };
     if !text.starts_with('{') {

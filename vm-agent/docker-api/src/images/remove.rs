@@ -1,12 +1,13 @@
 //! `DELETE /images/{name}`.
 
+use super::platform;
 use crate::{detached, error::Reply, query::Query, wire::json};
 use berth_engine::{Engine, image::ImageRemoval};
 use serde::Serialize;
 
 pub(super) async fn delete(engine: Engine, name: String, query: &Query) -> Reply {
-    let force = query.on("force");
-    let removals = detached::run(async move { engine.remove_image(&name, force).await }).await?;
+    let (force, platform) = (query.on("force"), platform::among(query, "platforms")?);
+    let removals = detached::run(async move { engine.remove_image(&name, platform.as_deref(), force).await }).await?;
     Ok(json::ok(&removals.into_iter().map(Removal::from).collect::<Vec<_>>()))
 }
 

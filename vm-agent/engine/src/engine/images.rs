@@ -120,9 +120,9 @@ impl Engine {
     /// Everything about one image, by reference, id or prefix of an id.
     ///
     /// # Errors
-    /// No such image.
-    pub async fn inspect_image(&self, name: &str) -> Result<ImageDetails> {
-        let image = self.inner.seams.images.resolve(name).await?;
+    /// No such image; one that does not run on the platform that is given.
+    pub async fn inspect_image(&self, name: &str, platform: Option<&str>) -> Result<ImageDetails> {
+        let image = self.image_suiting(name, platform).await?;
         let config = &image.config;
         Ok(ImageDetails {
             id: image.id.to_string(),
@@ -169,10 +169,23 @@ impl Engine {
     /// Takes a name off an image, and with its last name the image.
     ///
     /// # Errors
-    /// Conflict while a container uses it (a stopped one yields to force).
-    pub async fn remove_image(&self, name: &str, force: bool) -> Result<Vec<ImageRemoval>> {
+    /// Conflict while a container uses it (a stopped one yields to force); an image for another platform than asked.
+    pub async fn remove_image(&self, name: &str, platform: Option<&str>, force: bool) -> Result<Vec<ImageRemoval>> {
+        if platform.is_some() {
+            self.image_suiting(name, platform).await?;
+        }
         let (engine, name) = (self.clone(), name.to_owned());
         to_the_end(async move { engine.take_away(&name, force, engine.image_users()).await }).await
+    }
+
+    /// The image of this name, which must run on `platform`.
+    pub(super) async fn image_suiting(&self, name: &str, platform: Option<&str>) -> Result<Image> {
+        let platform = parse_platform(platform)?;
+        let image = self.inner.seams.images.resolve(name).await?;
+        if let Some(platform) = platform {
+            image.config.must_suit(&platform, name)?;
+        }
+        Ok(image)
     }
 
     /// Removes what `users`, by image id, let go.

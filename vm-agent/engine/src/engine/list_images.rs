@@ -81,9 +81,9 @@ impl Engine {
     /// How an image came about, the last step first.
     ///
     /// # Errors
-    /// No such image.
-    pub async fn image_history(&self, name: &str) -> Result<Vec<HistoryEntry>> {
-        let image = self.inner.seams.images.resolve(name).await?;
+    /// No such image; one that does not run on the platform that is given.
+    pub async fn image_history(&self, name: &str, platform: Option<&str>) -> Result<Vec<HistoryEntry>> {
+        let image = self.image_suiting(name, platform).await?;
         let mut entries = steps(&image.config.history, image.layers.iter().map(|layer| layer.size));
         if let Some(last) = entries.first_mut() {
             last.id = Some(image.id.to_string());

@@ -283,7 +283,7 @@ fn changes_are_told_and_become_an_image() {
             ..CommitOptions::default()
         };
         let id = engine.commit_container("c1", options).await.unwrap();
-        let image = engine.inspect_image("mine:1").await.unwrap();
+        let image = engine.inspect_image("mine:1", None).await.unwrap();
         assert_eq!((&image.id, image.diff_ids.len(), image.comment.as_str()), (&id, 2, "a remark"));
         assert!(image.config.env.contains(&"B=1".to_owned()));
         engine.remove_container("c1", FORCE).await.unwrap();
@@ -308,7 +308,7 @@ fn changes_are_told_and_become_an_image() {
         // Nothing changed: no layer, but an image of its own.
         let options = CommitOptions { changes: vec!["LABEL a=b".into()], ..CommitOptions::default() };
         let empty = engine.commit_container("again", options).await.unwrap();
-        let image = engine.inspect_image(&empty).await.unwrap();
+        let image = engine.inspect_image(&empty, None).await.unwrap();
         assert_eq!((image.diff_ids.len(), image.config.labels["a"].as_str()), (2, "b"));
         let error = engine
             .commit_container("again", CommitOptions { changes: vec!["RUN x".into()], ..CommitOptions::default() })

@@ -28,13 +28,33 @@ async fn a_pull_tells_its_news_and_ends() {
 async fn an_image_in_use_is_kept() {
     let case = Case::new().await;
     let id = case.run("web", |_| {}).await;
-    let refused = case.engine.remove_image("busybox", true).await.unwrap_err();
+    let refused = case.engine.remove_image("busybox", None, true).await.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Conflict);
     assert!(refused.to_string().contains(&id[..12]));
     case.engine.remove_container("web", RemoveOptions { force: true, volumes: false }).await.unwrap();
-    let removed = case.engine.remove_image("busybox", false).await.unwrap();
+    let removed = case.engine.remove_image("busybox", None, false).await.unwrap();
     assert_eq!(removed[0], ImageRemoval::Untagged("busybox:latest".into()));
-    assert_eq!(case.engine.inspect_image("busybox").await.unwrap_err().to_string(), "No such image: busybox");
+    assert_eq!(case.engine.inspect_image("busybox", None).await.unwrap_err().to_string(), "No such image: busybox");
+}
+
+#[tokio::test]
+async fn an_image_for_another_platform_is_not_the_one_asked_for() {
+    let case = Case::new().await;
+    let other = "image with reference busybox was found but does not provide the specified platform (linux/s390x)";
+    let asked = Some("linux/s390x");
+    let answers = [
+        case.engine.inspect_image("busybox", asked).await.map(drop),
+        case.engine.image_history("busybox", asked).await.map(drop),
+        case.engine.remove_image("busybox", asked, true).await.map(drop),
+    ];
+    for answer in answers {
+        let error = answer.unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::NotFound, other));
+    }
+    let own = case.engine.inspect_image("busybox", None).await.unwrap();
+    let own = format!("{}/{}", own.os, own.architecture);
+    case.engine.image_history("busybox", Some(&own)).await.unwrap();
+    case.engine.remove_image("busybox", Some(&own), false).await.unwrap();
 }
 
 #[tokio::test]
@@ -52,7 +72,7 @@ async fn images_are_listed_tagged_and_loaded() {
     assert_eq!(name.familiar(), "app:2");
     let only = ImageFilters { reference: vec!["*/box".into()], ..ImageFilters::default() };
     assert_eq!(case.engine.list_images(only, false).await.unwrap().len(), 1);
-    assert_eq!(case.engine.inspect_image("app:2").await.unwrap().os, "linux");
+    assert_eq!(case.engine.inspect_image("app:2", None).await.unwrap().os, "linux");
     let refused: Vec<_> = case.engine.load_images(&b"\0"[..], None).await.unwrap().collect().await;
     assert!(matches!(refused.as_slice(), [Err(_)]));
     let saved: Vec<_> = case.engine.save_images(&["app:2".into()], None).await.unwrap().collect().await;
