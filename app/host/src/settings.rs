@@ -32,7 +32,7 @@ pub struct Settings {
     /// The proxy of connections from the guest: none when empty, `http://` or `socks5://` with host and port, or `system`
     /// for what `ALL_PROXY` and `NO_PROXY` say.
     pub proxy: String,
-    /// Addresses and networks that are reached without it, separated by commas.
+    /// Addresses, networks and names that are reached without it, separated by commas.
     pub no_proxy: String,
 }
 
@@ -66,10 +66,10 @@ impl Settings {
     ) -> Result<berth_net::Settings, DaemonError> {
         let of_system = |names: [&str; 2]| names.into_iter().find_map(&variable).unwrap_or_default();
         let (address, except) = if self.proxy == SYSTEM {
-            // Names that stand among its exceptions are not known where packets are: only addresses count.
+            // What another program may understand is no reason to go without a way out.
             let except = of_system(["NO_PROXY", "no_proxy"]);
-            let numbers = except.split(',').map(str::trim).filter(|text| Proxy::exception(text).is_ok());
-            (of_system(["ALL_PROXY", "all_proxy"]), numbers.collect::<Vec<_>>().join(","))
+            let understood = except.split(',').map(str::trim).filter(|text| Proxy::exception(text).is_ok());
+            (of_system(["ALL_PROXY", "all_proxy"]), understood.collect::<Vec<_>>().join(","))
         } else {
             (self.proxy.clone(), self.no_proxy.clone())
         };
@@ -150,7 +150,7 @@ mod tests {
         let home = BerthHome::at("/nowhere");
         let system = |name: &str| match name {
             "ALL_PROXY" => Some("socks5://proxy:1080".to_owned()),
-            "no_proxy" => Some("localhost,.corp,10.0.0.0/8".to_owned()),
+            "no_proxy" => Some("localhost,.corp,10.0.0.0/8,10.1.2.3:8080,<local>".to_owned()),
             _ => None,
         };
         let proxy = |text: &str| {

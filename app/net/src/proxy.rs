@@ -1,6 +1,9 @@
 //! Connections through a proxy of the user's: HTTP CONNECT (RFC 9110, 9.3.6) or SOCKS5 (RFC 1928, RFC 1929).
 
+mod exceptions;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
+use exceptions::Exceptions;
 use std::{
     io,
     net::{IpAddr, SocketAddr},
@@ -24,8 +27,10 @@ pub enum ProxyError {
     /// No URL.
     #[error("{0:?} is no address of a proxy: write it as http://HOST:PORT or socks5://HOST:PORT")]
     Address(String),
-    /// An exception that is neither an address nor a network.
-    #[error("{0:?} is no exception: name addresses (10.1.2.3) and networks (10.0.0.0/8), separated by commas")]
+    /// An exception that is none.
+    #[error(
+        "{0:?} is no exception: name addresses (10.1.2.3), networks (10.0.0.0/8) and names (example.com, .example.com), the first and the last maybe with a port (:8080), separated by commas"
+    )]
     Exception(String),
 }
 
@@ -36,7 +41,7 @@ pub struct Proxy {
     host: String,
     port: u16,
     login: Option<(String, String)>,
-    except: Vec<(IpAddr, u8)>,
+    except: Exceptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +51,7 @@ enum Kind {
 }
 
 impl Proxy {
-    /// The proxy at `address`, for everything but `except`: addresses and networks, separated by commas.
+    /// The proxy at `address`, for everything but `except`: addresses, networks and names, separated by commas.
     ///
     /// # Errors
     /// [`ProxyError`].
@@ -61,13 +66,12 @@ impl Proxy {
         let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(wrong)?;
         let login = (!url.username().is_empty())
             .then(|| (decoded(url.username()), decoded(url.password().unwrap_or_default())));
-        let except = except.split(',').map(str::trim).filter(|text| !text.is_empty());
         Ok(Self {
             kind,
             host: host.trim_matches(['[', ']']).into(),
             port: url.port().unwrap_or(usual),
             login,
-            except: except.map(network).collect::<Result<_, _>>()?,
+            except: Exceptions::read(except)?,
         })
     }
 
@@ -76,39 +80,40 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError::Exception`].
     pub fn exception(text: &str) -> Result<(), ProxyError> {
-        network(text).map(drop)
+        Exceptions::read(text).map(drop)
     }
 
-    /// Whether it is the way to `target`. What is on the host or beside it needs none.
-    pub(crate) fn is_for(&self, target: IpAddr) -> bool {
-        let near = match target {
+    /// Whether it is the way to `target`, which was found by `name`. What is on the host or beside it needs none.
+    pub(crate) fn is_for(&self, target: SocketAddr, name: Option<&str>) -> bool {
+        let near = match target.ip() {
             IpAddr::V4(ip) => ip.is_link_local(),
             IpAddr::V6(ip) => ip.is_unicast_link_local(),
         };
-        !near && !self.except.iter().any(|(network, prefix)| holds(*network, *prefix, target))
+        !near && !self.except.hold(target, name)
     }
 
-    /// A stream to `target`.
-    pub(crate) async fn connect(&self, target: SocketAddr) -> io::Result<TcpStream> {
+    /// A stream to `target`, by its name where that is known.
+    pub(crate) async fn connect(&self, target: SocketAddr, name: Option<&str>) -> io::Result<TcpStream> {
         let mut stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|error| {
             tracing::warn!(host = self.host, port = self.port, %error, "the proxy is not reached");
             error
         })?;
         let asked = async {
             match self.kind {
-                Kind::Http => self.ask_http(&mut stream, target).await,
-                Kind::Socks5 => self.ask_socks(&mut stream, target).await,
+                Kind::Http => self.ask_http(&mut stream, target, name).await,
+                Kind::Socks5 => self.ask_socks(&mut stream, target, name).await,
             }
         };
         timeout(ANSWER, asked).await.map_err(|_| io::ErrorKind::TimedOut)??;
         Ok(stream)
     }
 
-    async fn ask_http(&self, stream: &mut TcpStream, target: SocketAddr) -> io::Result<()> {
+    async fn ask_http(&self, stream: &mut TcpStream, target: SocketAddr, name: Option<&str>) -> io::Result<()> {
         let login = self.login.as_ref().map_or_else(String::new, |(user, password)| {
             format!("Proxy-Authorization: Basic {}\r\n", BASE64_STANDARD.encode(format!("{user}:{password}")))
         });
-        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login}\r\n");
+        let named = name.map_or_else(|| target.to_string(), |name| format!("{name}:{}", target.port()));
+        let request = format!("CONNECT {named} HTTP/1.1\r\nHost: {named}\r\n{login}\r\n");
         stream.write_all(request.as_bytes()).await?;
         let mut head = Vec::new();
         // Byte by byte: what comes behind the head is the destination's.
@@ -134,7 +139,7 @@ impl Proxy {
         }
     }
 
-    async fn ask_socks(&self, stream: &mut TcpStream, target: SocketAddr) -> io::Result<()> {
+    async fn ask_socks(&self, stream: &mut TcpStream, target: SocketAddr, name: Option<&str>) -> io::Result<()> {
         let method = if self.login.is_some() { 2 } else { 0 };
         stream.write_all(&[5, 1, method]).await?;
         let mut chosen = [0; 2];
@@ -156,12 +161,17 @@ impl Proxy {
             }
         }
         let mut request = vec![5, 1, 0];
-        match target.ip() {
-            IpAddr::V4(ip) => {
+        match (name, target.ip()) {
+            (Some(name), _) => {
+                request.push(3);
+                request.push(u8::try_from(name.len()).map_err(io::Error::other)?);
+                request.extend_from_slice(name.as_bytes());
+            }
+            (None, IpAddr::V4(ip)) => {
                 request.push(1);
                 request.extend_from_slice(&ip.octets());
             }
-            IpAddr::V6(ip) => {
+            (None, IpAddr::V6(ip)) => {
                 request.push(4);
                 request.extend_from_slice(&ip.octets());
             }
@@ -193,23 +203,4 @@ fn decoded(text: &str) -> String {
     url::form_urlencoded::parse(format!("t={}", text.replace('+', "%2B")).as_bytes())
         .next()
         .map_or_else(String::new, |(_, value)| value.into_owned())
-}
-
-fn network(text: &str) -> Result<(IpAddr, u8), ProxyError> {
-    let wrong = || ProxyError::Exception(text.into());
-    let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
-    let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let longest = if address.is_ipv4() { 32 } else { 128 };
-    let prefix = prefix.map_or(Ok(longest), |prefix| prefix.parse().map_err(|_| wrong()))?;
-    if prefix <= longest { Ok((address, prefix)) } else { Err(wrong()) }
-}
-
-fn holds(network: IpAddr, prefix: u8, address: IpAddr) -> bool {
-    let (ours, theirs, width) = match (network, address) {
-        (IpAddr::V4(network), IpAddr::V4(address)) => (network.to_bits().into(), address.to_bits().into(), 32),
-        (IpAddr::V6(network), IpAddr::V6(address)) => (network.to_bits(), address.to_bits(), 128),
-        _ => return false,
-    };
-    let beyond = width - u32::from(prefix);
-    (ours ^ theirs).checked_shr(beyond).unwrap_or(0) == 0
 }

@@ -8,6 +8,7 @@ use berth_net::{Settings, proxy::Proxy};
 use ground::{Ground, OUTSIDE, OUTSIDE_V6, SILENT, Server, on_own_ground, text};
 use std::{
     net::{Ipv6Addr, UdpSocket},
+    path::Path,
     process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
@@ -18,7 +19,7 @@ const DATAGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/datagrams.py
 /// The usual size of a packet, and the device's own.
 const SIZES: [u16; 2] = [1500, 65_520];
 
-fn pages(folder: &std::path::Path) -> Server {
+fn pages(folder: &Path) -> Server {
     std::fs::write(folder.join("page"), "a page").unwrap();
     Server::start(&format!("python3 -m http.server --bind :: --directory {} 8000", folder.display()), 8000)
 }
@@ -128,6 +129,8 @@ fn datagrams_of_every_size_come_back_over_both_families_whatever_the_network_beh
         });
         // A container's: behind the guest, whose way to it carries less than its own device.
         let sizes = "1 1232 1233 1400 9000 60000";
+        // Names of the case only.
+        ground.shell("mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns");
         for carried in [1500, 1280] {
             let name = format!("behind{carried}");
             ground.shell(&format!(
@@ -146,7 +149,8 @@ fn datagrams_of_every_size_come_back_over_both_families_whatever_the_network_beh
                 assert_eq!(ground.shell(&send), sizes, "{host} by {carried} bytes");
                 ground.shell(&format!("ip netns exec {name} busybox ping -c 1 -W 5 -s 4000 {host}"));
             }
-            ground.shell(&format!("ip netns delete {name}; nft delete table inet way"));
+            // A network is taken down a moment after its name; the pair goes at once.
+            ground.shell(&format!("ip link delete near; ip netns delete {name}; nft delete table inet way"));
         }
     });
 }
@@ -155,14 +159,8 @@ fn datagrams_of_every_size_come_back_over_both_families_whatever_the_network_beh
 fn names_are_those_of_the_hosts_resolver() {
     on_own_ground(1500, Settings::default(), |ground| {
         let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let (from, to) = (folder.path().join(name), format!("/etc/{name}"));
-            std::fs::write(&from, text).unwrap();
-            let bind = nix::mount::MsFlags::MS_BIND;
-            nix::mount::mount(Some(&from), to.as_str(), None::<&str>, bind, None::<&str>).unwrap();
-        };
-        write("resolv.conf", &format!("nameserver {OUTSIDE}\n"));
-        write("hosts", "127.0.0.1 localhost\n10.9.8.7 build.corp\n");
+        in_etc(folder.path(), "resolv.conf", &format!("nameserver {OUTSIDE}\n"));
+        in_etc(folder.path(), "hosts", "127.0.0.1 localhost\n10.9.8.7 build.corp\n");
         let _dnsmasq = Server::start(
             "dnsmasq -k --conf-file=/dev/null --listen-address=203.0.113.1 --bind-interfaces -R -h --user=root \
              --host-record=web.example,10.1.1.1,fd00::77 --mx-host=web.example,mail.example,5 \
@@ -188,11 +186,16 @@ fn names_are_those_of_the_hosts_resolver() {
     });
 }
 
-#[test]
-fn connections_go_through_the_proxy_but_for_the_exceptions() {
+/// A proxy's address, its program and its port: one of each kind.
+fn proxies() -> [(&'static str, &'static str, u16); 2] {
     let socks = ("socks5://user:secret@127.0.0.1:1080", "microsocks -i 127.0.0.1 -p 1080 -u user -P secret", 1080);
     let http = ("http://127.0.0.1:8888", "tinyproxy -d -c /dev/stdin <<E\nPort 8888\nListen 127.0.0.1\nE\n", 8888);
-    for (address, program, port) in [socks, http] {
+    [socks, http]
+}
+
+#[test]
+fn connections_go_through_the_proxy_but_for_the_exceptions() {
+    for (address, program, port) in proxies() {
         let settings = Settings { proxy: Some(Proxy::new(address, "198.51.100.0/24").unwrap()) };
         on_own_ground(1500, settings, move |ground| {
             assert!(
@@ -212,6 +215,45 @@ fn connections_go_through_the_proxy_but_for_the_exceptions() {
             drop(proxy);
             assert!(!page(OUTSIDE).status.success(), "there was another way than the proxy");
             assert_eq!(text(page("198.51.100.1"), "an exception"), "a page");
+        });
+    }
+}
+
+/// Puts a file of this system's in the place of another one, for the case only.
+fn in_etc(folder: &Path, name: &str, text: &str) {
+    let (from, to) = (folder.join(name), format!("/etc/{name}"));
+    std::fs::write(&from, text).unwrap();
+    nix::mount::mount(Some(&from), to.as_str(), None::<&str>, nix::mount::MsFlags::MS_BIND, None::<&str>).unwrap();
+}
+
+#[test]
+fn a_proxy_is_told_the_name_that_the_guest_asked_for_unless_several_have_the_address() {
+    for (address, program, port) in proxies() {
+        let settings = Settings { proxy: Some(Proxy::new(address, ".direct.example:8000").unwrap()) };
+        on_own_ground(1500, settings, move |ground| {
+            let folder = tempfile::tempdir().unwrap();
+            let _pages = pages(folder.path());
+            let hosts = |text: &str| std::fs::write(folder.path().join("hosts"), text).unwrap();
+            let found = |name: &str| ground.shell(&format!("dig +short @198.19.87.1 {name}"));
+            let page = |host: &str| {
+                ground.guest("curl").args(["-sS", "-m", "5", &format!("http://{host}:8000/page")]).output().unwrap()
+            };
+            // As the host sees it nobody is there, and as the proxy does, somebody is.
+            in_etc(folder.path(), "hosts", "203.0.113.7 split.example\n203.0.113.8 one.example two.example\n");
+            assert_eq!((found("split.example"), found("one.example")), ("203.0.113.7".into(), "203.0.113.8".into()));
+            hosts("203.0.113.1 split.example one.example two.example a.direct.example\n");
+            let proxy = Server::start(program, port);
+            assert_eq!(text(page("203.0.113.7"), "split.example"), "a page");
+            assert_eq!(text(page("203.0.113.8"), "one.example"), "a page");
+            hosts("203.0.113.8 two.example\n");
+            assert_eq!(found("two.example"), "203.0.113.8");
+            hosts("203.0.113.1 split.example one.example two.example a.direct.example\n");
+            assert!(!page("203.0.113.8").status.success(), "which of two names was guessed");
+
+            assert_eq!(found("a.direct.example"), OUTSIDE);
+            drop(proxy);
+            assert!(!page("203.0.113.7").status.success(), "there was another way than the proxy");
+            assert_eq!(text(page(OUTSIDE), "an exception by its name"), "a page");
         });
     }
 }

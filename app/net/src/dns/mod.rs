@@ -2,6 +2,7 @@
 //! and its VPN's split DNS hold; every other question goes to the name servers that the system is set to.
 
 mod forward;
+mod names;
 mod system;
 
 use berth_protocol::uplink;
@@ -9,7 +10,8 @@ use hickory_proto::{
     op::{Edns, Message, MessageType, OpCode, Query, ResponseCode},
     rr::{DNSClass, Name, RData, Record, RecordType, rdata},
 };
-use std::net::IpAddr;
+pub(crate) use names::Names;
+use std::{net::IpAddr, time::Instant};
 use system::Missing;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -36,15 +38,21 @@ pub(crate) enum Transport {
 #[derive(Debug)]
 pub(crate) struct Dns {
     free: Semaphore,
+    names: Names,
 }
 
 impl Default for Dns {
     fn default() -> Self {
-        Self { free: Semaphore::new(AT_ONCE) }
+        Self { free: Semaphore::new(AT_ONCE), names: Names::default() }
     }
 }
 
 impl Dns {
+    /// By which names addresses were found.
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// The answer to the question in `bytes`; `None` when there is no question.
     pub(crate) async fn answer(&self, bytes: &[u8], transport: Transport) -> Option<Vec<u8>> {
         let Ok(question) = Message::from_vec(bytes) else {
@@ -58,7 +66,13 @@ impl Dns {
         let _held = self.free.acquire().await.ok()?;
         let answered = match &question.queries[..] {
             _ if question.metadata.op_code != OpCode::Query => Answer::Code(ResponseCode::NotImp),
-            [query] if query.query_class() == DNSClass::IN => look_up(query).await,
+            [query] if query.query_class() == DNSClass::IN => {
+                let answered = look_up(query).await;
+                if let Answer::Records(records) = &answered {
+                    self.names.keep(&text(query.name()), records, Instant::now());
+                }
+                answered
+            }
             [_] => Answer::Code(ResponseCode::NotImp),
             _ => Answer::Code(ResponseCode::FormErr),
         };

@@ -17,6 +17,7 @@ use std::{
     io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
+    time::Instant,
 };
 use tokio::{io::duplex, net::TcpStream, sync::mpsc};
 
@@ -45,7 +46,7 @@ pub(crate) async fn serve(syn: Packet, packets: mpsc::Receiver<Bytes>, context: 
             return;
         }
         Destination::Host => connect_to_loopback(target).await,
-        Destination::Outside => connect_outside(target, context.proxy.as_deref()).await,
+        Destination::Outside => connect_outside(target, &context).await,
         Destination::Gateway | Destination::Nowhere | Destination::Group => {
             Err(io::ErrorKind::ConnectionRefused.into())
         }
@@ -69,10 +70,13 @@ pub(crate) async fn serve(syn: Packet, packets: mpsc::Receiver<Bytes>, context: 
     }
 }
 
-async fn connect_outside(target: SocketAddr, proxy: Option<&Proxy>) -> io::Result<TcpStream> {
-    match proxy.filter(|proxy| proxy.is_for(target.ip())) {
-        Some(proxy) => proxy.connect(target).await,
-        None => TcpStream::connect(target).await,
+async fn connect_outside(target: SocketAddr, context: &Context) -> io::Result<TcpStream> {
+    let Some(proxy) = &context.proxy else { return TcpStream::connect(target).await };
+    let name = context.dns.names().of(target.ip(), Instant::now());
+    if proxy.is_for(target, name.as_deref()) {
+        proxy.connect(target, name.as_deref()).await
+    } else {
+        TcpStream::connect(target).await
     }
 }
 
