@@ -1,6 +1,7 @@
-//! Published ports with the programs that people use: a browser, iperf3, datagrams, a websocket.
+//! Published ports with the programs that people use: a browser, iperf3, datagrams, a websocket; and who reaches them when.
 
-use berth_tests::{Home, Ran, Registry, eventually, run};
+use berth_tests::{HERE, Home, Ran, Registry, eventually, get, ip, on_own_network, run};
+use nix::sys::signal::{Signal, kill};
 use std::{
     net::UdpSocket,
     process::{Child, Command, Stdio},
@@ -31,6 +32,62 @@ fn a_page_is_read_in_a_browser_while_a_hundred_flows_run() {
     let heard = browser(&format!("http://localhost:{page}/"));
     assert!(heard.ok().contains("heard hello 안녕"), "{heard}");
     datagrams_come_back(&home);
+}
+
+#[test]
+fn ports_are_shared_and_closed_at_a_word_and_come_back_with_their_address_after_a_sleep() {
+    on_own_network(|| {
+        let (registry, home) = (Registry::start(), Home::up());
+        let tools = registry.image("tools:latest");
+        let (page, echo) = (format!("{HERE}:8001:8000"), format!("{HERE}:5354:7/udp"));
+        let ports = ["-p", "8000:8000", "-p", "5353:7/udp", "-p", &page, "-p", &echo];
+        let run = [&["run", "-d", "--name", "echo"][..], &ports, &[&tools, "python3", "-c", ECHO]].concat();
+        home.docker(&run).ok();
+        let reads = |at: &str| get(&format!("http://{at}/heard")).is_ok_and(|page| page.status == 200);
+        let both = |host: &str, page: u16, echo: u16| {
+            eventually(&format!("{host} answers on {page} and {echo}"), PATIENCE, || {
+                (reads(&format!("{host}:{page}")) && comes_back(host, echo)).then_some(())
+            });
+        };
+        for _ in 0..2 {
+            both("127.0.0.1", 8000, 5353);
+            both(HERE, 8001, 5354);
+            assert!(!reads(&format!("{HERE}:8000")) && !comes_back(HERE, 5353), "open before it was shared");
+            home.berth(&["ports", "share", "8000", "5353/udp"]).ok();
+            both(HERE, 8000, 5353);
+            home.berth(&["ports", "share", "--off", "8000", "5353/udp"]).ok();
+            assert!(!reads(&format!("{HERE}:8000")) && !comes_back(HERE, 5353), "still open");
+            home.docker(&["restart", "-t", "0", "echo"]).ok();
+        }
+
+        let asleep = |change: &str| {
+            let all = [home.vm().expect("a VM"), home.daemon().expect("a daemon")];
+            all.iter().for_each(|process| kill(*process, Signal::SIGSTOP).expect("stop"));
+            ip(change);
+            std::thread::sleep(Duration::from_secs(2));
+            all.iter().for_each(|process| kill(*process, Signal::SIGCONT).expect("go on"));
+        };
+        let states = |word: &str| {
+            let format = "{{.HostPort}} {{.State}}";
+            let said = home.berth(&["ports", "--format", format]).ok().to_owned();
+            said.lines().filter(|line| line.contains(word)).count()
+        };
+        asleep(&format!("address del {HERE}/24 dev lan"));
+        let absent = "waiting: cannot assign requested address";
+        eventually("two ports say that their address is gone", PATIENCE, || (states(absent) == 2).then_some(()));
+        both("127.0.0.1", 8000, 5353);
+        asleep(&format!("address add {HERE}/24 dev lan"));
+        both(HERE, 8001, 5354);
+        assert_eq!((states(absent), states("listening")), (0, 4));
+    });
+}
+
+/// Whether a datagram that was sent there is answered.
+fn comes_back(host: &str, port: u16) -> bool {
+    let socket = UdpSocket::bind((host, 0)).expect("a socket");
+    socket.set_read_timeout(Some(Duration::from_secs(2))).expect("a deadline");
+    socket.connect((host, port)).expect("an address");
+    socket.send(b"word").is_ok() && socket.recv(&mut [0; 16]).is_ok()
 }
 
 /// What the host's loopback takes for the container's port.
