@@ -91,6 +91,13 @@ impl Window {
         }
     }
 
+    /// Chooses a language in the settings and goes back to the containers.
+    async fn speak(&self, language: &str) {
+        self.click("nav-settings", SOON).await;
+        self.click(&format!("language-{language}"), SOON).await;
+        self.click("nav-containers", SOON).await;
+    }
+
     /// Keeps a picture of the pages, as drawn once the browser is idle, as `name.png` in the output folder.
     async fn picture(&self, name: &str) {
         let png = self.client.screenshot().await.expect("a picture");
@@ -118,10 +125,10 @@ async fn from_an_empty_list_to_the_page_and_back() {
     assert!(get(&link).expect("the page").body.contains("Your first container is running."));
     assert!(home.berth(&["ps"]).ok().contains("welcome"));
 
-    window.click("language-ko", SOON).await;
+    window.speak("ko").await;
     window.reads("container-state-welcome", "실행 중", SOON).await;
     window.picture("3-korean").await;
-    window.click("language-en", SOON).await;
+    window.speak("en").await;
 
     Home::crash(home.window().expect("the window's process"));
     drop(window.drivers);

@@ -6,6 +6,7 @@
 mod browser;
 mod commands;
 mod live;
+mod streams;
 mod tray;
 mod window;
 mod wire;
@@ -24,6 +25,7 @@ fn main() -> anyhow::Result<()> {
         .plugin(tauri_plugin_single_instance::Builder::new().callback(|app, _, _| window::show(app)).build())
         .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
         .manage(Client::new(home.clone()))
+        .manage(streams::Streams::default())
         .invoke_handler(wire.invoke_handler())
         .setup(move |app| {
             wire.mount_events(app);

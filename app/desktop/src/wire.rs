@@ -9,19 +9,29 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
         // Only this program writes what the window reads: one shape per type.
         .disable_serde_phases()
         .commands(collect_commands![
-            commands::connect,
-            commands::machine_status,
-            commands::start_machine,
-            commands::stop_machine,
-            commands::list_containers,
-            commands::start_container,
-            commands::stop_container,
-            commands::remove_container,
-            commands::run_welcome,
-            commands::open_page,
-            commands::speak,
+            commands::machine::connect,
+            commands::machine::machine_status,
+            commands::machine::start_machine,
+            commands::machine::stop_machine,
+            commands::machine::run_welcome,
+            commands::containers::list_containers,
+            commands::containers::start_container,
+            commands::containers::stop_container,
+            commands::containers::restart_container,
+            commands::containers::pause_container,
+            commands::containers::unpause_container,
+            commands::containers::kill_container,
+            commands::containers::remove_container,
+            commands::containers::rename_container,
+            commands::containers::inspect_container,
+            commands::containers::commit_container,
+            commands::follow::follow_logs,
+            commands::follow::follow_usage,
+            commands::follow::end_stream,
+            commands::shell::open_page,
+            commands::shell::speak,
         ])
-        .events(collect_events![live::MachineChanged, live::MachineLost, live::ContainersChanged])
+        .events(collect_events![live::MachineChanged, live::MachineLost, live::EngineChanged])
 }
 
 #[cfg(test)]

@@ -5,7 +5,10 @@ import * as __TAURI_EVENT from "@tauri-apps/api/event";
 
 /** Commands */
 export const commands = {
-	/**  Starts berthd when none answers. The machine is left as it is. */
+	/**
+	 *  Starts berthd when none answers. The machine is left as it is. The first word of a page: what an earlier one had
+	 *  streaming has no reader any more.
+	 */
 	connect: () => typedError<MachineStatus, Problem>(__TAURI_INVOKE("connect")),
 	/**  The machine's state. */
 	machineStatus: () => typedError<MachineStatus, Problem>(__TAURI_INVOKE("machine_status")),
@@ -13,16 +16,36 @@ export const commands = {
 	startMachine: () => typedError<MachineStatus, Problem>(__TAURI_INVOKE("start_machine")),
 	/**  Stops the machine in order. */
 	stopMachine: () => typedError<MachineStatus, Problem>(__TAURI_INVOKE("stop_machine")),
+	/**  Makes the welcome container run and gives its page's address once that answers. */
+	runWelcome: (onStage: Channel<Stage>) => typedError<Welcome, Problem>(__TAURI_INVOKE("run_welcome", { onStage })),
 	/**  Every container, newest first. */
 	listContainers: () => typedError<ContainerRow[], Problem>(__TAURI_INVOKE("list_containers")),
 	/**  Starts a container. */
 	startContainer: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("start_container", { id })),
 	/**  Stops a container as gently as its image asks. */
 	stopContainer: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("stop_container", { id })),
+	/**  Stops a container and starts it again. */
+	restartContainer: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("restart_container", { id })),
+	/**  Freezes a container. */
+	pauseContainer: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("pause_container", { id })),
+	/**  Lets a frozen container go on. */
+	unpauseContainer: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("unpause_container", { id })),
+	/**  Ends a container at once. */
+	killContainer: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("kill_container", { id })),
 	/**  Removes a container; `force` kills one that runs. Its volumes stay. */
 	removeContainer: (id: string, force: boolean) => typedError<null, Problem>(__TAURI_INVOKE("remove_container", { id, force })),
-	/**  Makes the welcome container run and gives its page's address once that answers. */
-	runWelcome: (onStage: Channel<Stage>) => typedError<Welcome, Problem>(__TAURI_INVOKE("run_welcome", { onStage })),
+	/**  Gives a container another name. */
+	renameContainer: (id: string, name: string) => typedError<null, Problem>(__TAURI_INVOKE("rename_container", { id, name })),
+	/**  Everything the engine knows of a container, as a JSON text. */
+	inspectContainer: (id: string) => typedError<string, Problem>(__TAURI_INVOKE("inspect_container", { id })),
+	/**  Makes an image of a container; gives its id. The container is frozen meanwhile. */
+	commitContainer: (id: string, reference: string, message: string) => typedError<string, Problem>(__TAURI_INVOKE("commit_container", { id, reference, message })),
+	/**  A container's output: its last lines and what it writes from then on. */
+	followLogs: (stream: number, id: string, tail: number, onLines: Channel<LogLine[]>) => typedError<null, Problem>(__TAURI_INVOKE("follow_logs", { stream, id, tail, onLines })),
+	/**  What a container uses, every second. */
+	followUsage: (stream: number, id: string, onUsage: Channel<Usage>) => typedError<null, Problem>(__TAURI_INVOKE("follow_usage", { stream, id, onUsage })),
+	/**  Ends a stream; one that has ended is left alone. */
+	endStream: (stream: number) => __TAURI_INVOKE<void>("end_stream", { stream }),
 	/**  Opens a page of a container in the browser. */
 	openPage: (url: string) => typedError<null, Problem>(__TAURI_INVOKE("open_page", { url })),
 	/**  The language of the tray's menu. */
@@ -31,7 +54,7 @@ export const commands = {
 
 /** Events */
 export const events = {
-	containersChanged: makeEvent<ContainersChanged, ContainersChanged>("containers-changed"),
+	engineChanged: makeEvent<EngineChanged, EngineChanged>("engine-changed"),
 	machineChanged: makeEvent<MachineChanged, MachineChanged>("machine-changed"),
 	machineLost: makeEvent<MachineLost, MachineLost>("machine-lost"),
 };
@@ -140,8 +163,19 @@ export type ContainerState =
 /**  Could not be removed. */
 "dead";
 
-/**  A container was created, started, stopped, removed or renamed: the list is to be read again. */
-export type ContainersChanged = null;
+/**  Something came, went or changed: the lists of these kinds are to be read again. */
+export type EngineChanged = Kind[];
+
+/**  What the engine keeps. */
+export type Kind = 
+/**  Containers. */
+"container" | 
+/**  Images. */
+"image" | 
+/**  Networks, and who is on them. */
+"network" | 
+/**  Volumes. */
+"volume";
 
 /**  A language of the window. */
 export type Language = 
@@ -149,6 +183,16 @@ export type Language =
 "en" | 
 /**  Korean. */
 "ko";
+
+/**  A line of a container's output. */
+export type LogLine = {
+	/**  Whether it was written to standard error. */
+	stderr: boolean,
+	/**  When, as RFC 3339 in UTC; empty when the engine did not say. */
+	time: string,
+	/**  Without its end. Bytes that are no text are shown as replacement characters. */
+	text: string,
+};
 
 /**  The machine is in another state or at another step. */
 export type MachineChanged = MachineStatus;
@@ -207,6 +251,16 @@ export type PortRow = {
 	url: string | null,
 };
 
+/**  The share of the last ten seconds in which a process waited for something, percent. */
+export type Pressure = {
+	/**  For processors. */
+	cpu: number,
+	/**  For memory. */
+	memory: number,
+	/**  For block devices. */
+	io: number,
+};
+
 /**  A failure that a person reads and a program matches on. */
 export type Problem = {
 	/**  Stable across releases; translations key on it. */
@@ -238,6 +292,32 @@ export type StepState =
 "done" | 
 /**  Over, badly. */
 "failed";
+
+/**  What a container used at one moment. Bytes are counted since its start. */
+export type Usage = {
+	/**  Full id of the container. */
+	id: string,
+	/**  Its name. */
+	name: string,
+	/**  The part of all processors since the look before, percent of one processor. */
+	cpu: number,
+	/**  Bytes, without the page cache that could go at once. */
+	memory: number,
+	/**  Bytes; that of the machine without a limit of its own. */
+	memory_limit: number,
+	/**  Bytes from networks. */
+	received: number,
+	/**  Bytes to networks. */
+	sent: number,
+	/**  Bytes read from block devices. */
+	read: number,
+	/**  Bytes written to block devices. */
+	written: number,
+	/**  Processes and threads. */
+	processes: number,
+	/**  How long its processes waited. */
+	pressure: Pressure,
+};
 
 /**  The running welcome container. */
 export type Welcome = {

@@ -9,8 +9,13 @@ const ui = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 type Messages = Record<string, unknown>;
 
 function messages(language: string): Messages {
-  const texts = JSON.parse(readFileSync(join(ui, "messages", `${language}.json`), "utf8")) as Messages;
+  const folder = join(ui, "messages", language);
+  const files = [`${folder}.json`, ...readdirSync(folder).map((file) => join(folder, file))];
+  const parts = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as Messages);
+  const texts: Messages = Object.assign({}, ...parts);
   delete texts.$schema;
+  // A text stands in one file only.
+  expect(Object.keys(texts).length).toBe(parts.flatMap((part) => Object.keys(part)).length - files.length);
   return texts;
 }
 
@@ -52,11 +57,16 @@ describe.each(languages)("the messages in %s", (language) => {
 test("Korean is Korean, except for names and units", () => {
   const names = [
     "app_name",
-    "container_id",
     "duration_millis",
     "acceleration_kvm",
     "acceleration_hvf",
     "acceleration_hyper_v",
+    "column_cpu",
+    "bytes_unit_b",
+    "bytes_unit_kb",
+    "bytes_unit_mb",
+    "bytes_unit_gb",
+    "bytes_unit_tb",
   ];
   const latin = Object.entries(messages("ko")).filter(([, text]) => !/[가-힣]/.test(JSON.stringify(text)));
   expect(latin.map(([key]) => key).sort()).toEqual(names.sort());

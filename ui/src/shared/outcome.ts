@@ -4,7 +4,7 @@ import type { Problem } from "./bindings";
 export type Outcome<T> = { status: "ok"; data: T } | { status: "error"; error: Problem };
 
 /** What a generated command really gives: besides problems, Tauri itself rejects with bare text. */
-type Reply<T> = Promise<{ status: "ok"; data: T } | { status: "error"; error: unknown }>;
+export type Reply<T> = Promise<{ status: "ok"; data: T } | { status: "error"; error: unknown }>;
 
 export async function settle<T>(reply: Reply<T>): Promise<Outcome<T>> {
   try {

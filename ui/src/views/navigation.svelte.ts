@@ -1,41 +1,55 @@
-import { m } from "$shared/messages/messages.js";
-import type { IconName } from "$shared/ui/Icon.svelte";
+/** The views that work, in the order of the navigation. One joins in the commit in which it works. */
+export const views = ["containers", "machine", "settings"] as const;
+export type View = (typeof views)[number];
 
-export type View = "containers" | "machine";
-
-export interface Entry {
+/** Where the window is: a view, or one object of it. */
+export interface Route {
   view: View;
-  icon: IconName;
-  title: () => string;
-  subtitle: () => string;
+  id?: string | undefined;
+  tab?: string | undefined;
 }
 
-export const entries: readonly Entry[] = [
-  { view: "containers", icon: "containers", title: m.nav_containers, subtitle: m.containers_subtitle },
-  { view: "machine", icon: "machine", title: m.nav_machine, subtitle: m.machine_subtitle },
-];
+type Key = Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">;
+
+/** How many steps back are kept. */
+const LIMIT = 50;
 
 export class Navigation {
-  #view = $state<View>("containers");
+  #route = $state.raw<Route>({ view: "containers" });
+  #before: Route[] = [];
+
+  get route(): Route {
+    return this.#route;
+  }
 
   get view(): View {
-    return this.#view;
+    return this.#route.view;
   }
 
-  get entry(): Entry {
-    // The type of the view is the set of the entries.
-    return entries.find((entry) => entry.view === this.#view) as Entry;
+  /** To a view, or to one object of it. */
+  go(view: View, id?: string, tab?: string): void {
+    const { view: from, id: of } = this.#route;
+    // Another tab of the same object is no step.
+    if (from !== view || of !== id) this.#before = [...this.#before, this.#route].slice(-LIMIT);
+    this.#route = { view, id, tab };
   }
 
-  go(view: View): void {
-    this.#view = view;
+  /** To where it was before, or from an object to its view. */
+  back(): void {
+    const before = this.#before.at(-1);
+    this.#before = this.#before.slice(0, -1);
+    this.#route = before ?? { view: this.#route.view };
   }
 
-  /** Ctrl or Cmd with a digit goes to the view at that place. Tells whether it did. */
-  press(event: Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">): boolean {
+  /** Ctrl or Cmd with a digit goes to the view at that place, Alt with the left arrow back. Tells whether it did. */
+  press(event: Key): boolean {
+    if (event.altKey && event.key === "ArrowLeft" && !event.ctrlKey && !event.metaKey) {
+      this.back();
+      return true;
+    }
     if (event.ctrlKey === event.metaKey || event.altKey || event.shiftKey) return false;
-    const entry = /^[1-9]$/.test(event.key) ? entries[Number(event.key) - 1] : undefined;
-    if (entry) this.go(entry.view);
-    return entry !== undefined;
+    const view = /^[1-8]$/.test(event.key) ? views[Number(event.key) - 1] : undefined;
+    if (view) this.go(view);
+    return view !== undefined;
   }
 }

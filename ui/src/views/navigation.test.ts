@@ -23,3 +23,16 @@ test.each([
   expect(navigation.press(event)).toBe(false);
   expect(navigation.view).toBe("containers");
 });
+
+test("back leads to where it was, tab by tab is no step, and from an object to its list", () => {
+  const navigation = new Navigation();
+  navigation.go("machine");
+  navigation.go("containers", "a", "logs");
+  navigation.go("containers", "a", "stats");
+  expect(navigation.route).toEqual({ view: "containers", id: "a", tab: "stats" });
+  expect(navigation.press(key("ArrowLeft", { altKey: true }))).toBe(true);
+  expect(navigation.route.view).toBe("machine");
+  navigation.back();
+  navigation.back();
+  expect(navigation.route).toEqual({ view: "containers" });
+});

@@ -2,7 +2,7 @@
 
 use super::{Client, http, segment, streams};
 use crate::{
-    container::{ContainerRow, LogChunk, LogOptions, RemoveOptions, WaitFor},
+    container::{self, ContainerRow, LogChunk, LogLine, LogOptions, RemoveOptions, WaitFor},
     error::Error,
     run::RunRequest,
 };
@@ -171,6 +171,18 @@ impl Client {
     pub async fn logs(&self, name: &str, options: &LogOptions) -> Result<Output, Error> {
         let path = format!("/containers/{}/logs?{}", segment("container", name)?, options.query());
         Ok(streams::output(http::send(&self.home, Method::GET, &path).await?))
+    }
+
+    /// A container's output as lines with their times, those that come together as one item.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn log_lines(
+        &self,
+        name: &str,
+        options: LogOptions,
+    ) -> Result<impl Stream<Item = Result<Vec<LogLine>, Error>> + Send + use<>, Error> {
+        Ok(container::lines(self.logs(name, &LogOptions { timestamps: true, ..options }).await?))
     }
 
     /// Everything the engine knows of a container, field by field as it said it.

@@ -23,7 +23,7 @@ pub use containers::{Created, Output, Waiting};
 pub use files::{Commit, PathChange};
 pub(crate) use http::probe_page;
 pub use images::{Pruned, Removed};
-pub use observe::{EventQuery, Filters};
+pub use observe::{EventMessage, EventMessageTypeEnum, EventQuery, Filters};
 pub use streams::{AttachOptions, Attached, ExecRequest};
 
 use crate::{

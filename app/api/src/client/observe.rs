@@ -1,14 +1,20 @@
 //! Looking at containers: lists, usage, processes, events.
 
-use super::{Client, http, segment};
-use crate::{container::ContainerQuery, error::Error};
+use super::{Client, http, segment, told};
+use crate::{
+    container::{ContainerQuery, Usage},
+    error::Error,
+};
 use ::http::Method;
 use bollard::{
-    models::{ContainerSummary, EventMessage},
+    models::ContainerSummary,
     query_parameters::{EventsOptions, ListContainersOptions, TopOptions},
 };
-use futures_util::{Stream, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use std::collections::HashMap;
+
+/// What the engine tells of an event, and of what kind it is.
+pub use bollard::models::{EventMessage, EventMessageTypeEnum};
 
 /// Docker's filters: a name, and the values it may have.
 pub type Filters = HashMap<String, Vec<String>>;
@@ -43,6 +49,19 @@ impl Client {
     pub async fn stats(&self, name: &str) -> Result<serde_json::Value, Error> {
         let path = format!("/containers/{}/stats?stream=false", segment("container", name)?);
         http::json(&self.home, Method::GET, &path).await
+    }
+
+    /// What a container uses, every second until it ends or is removed.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn usage(&self, name: &str) -> Result<impl Stream<Item = Result<Usage, Error>> + Send + use<>, Error> {
+        let path = format!("/containers/{}/stats?stream=1", segment("container", name)?);
+        let looks = told::texts(http::send(&self.home, Method::GET, &path).await?);
+        Ok(looks.map(|look| {
+            let look = serde_json::from_str(&look?).map_err(|error| Error::Broken(error.to_string()))?;
+            Ok(Usage::of(&look))
+        }))
     }
 
     /// The processes of a container as ps shows them with these options: titles, and a row each.

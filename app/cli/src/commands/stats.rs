@@ -10,7 +10,10 @@ use crate::{
         text::short_id,
     },
 };
-use berth_api::{Client, container::ContainerQuery};
+use berth_api::{
+    Client,
+    container::{ContainerQuery, Usage},
+};
 use console::Term;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -94,59 +97,23 @@ fn title(field: &str) -> Option<&'static str> {
 
 /// Docker's fields, and the share of the last ten seconds in which a process waited for processors, memory or devices.
 fn row(look: &Value, whole: bool) -> Value {
-    let id = look["id"].as_str().unwrap_or_default();
-    let id = if whole { id } else { short_id(id) };
-    let name = look["name"].as_str().unwrap_or_default().trim_start_matches('/');
-    let (usage, limit) = memory(look);
-    let networks = look["networks"].as_object();
-    let network = |field: &str| -> u64 {
-        networks.into_iter().flat_map(|all| all.values()).filter_map(|one| one[field].as_u64()).sum()
-    };
-    let devices = look["blkio_stats"]["io_service_bytes_recursive"].as_array();
-    let device = |op: &str| -> u64 {
-        devices
-            .into_iter()
-            .flatten()
-            .filter(|entry| entry["op"] == op)
-            .filter_map(|entry| entry["value"].as_u64())
-            .sum()
-    };
-    let pressure =
-        |what: &str| format!("{:.2}%", look["pressure_stats"][what]["some"]["avg10"].as_f64().unwrap_or(0.0));
+    let usage = Usage::of(look);
+    let id = if whole { &usage.id } else { short_id(&usage.id) };
+    let pressure = |share: f64| format!("{share:.2}%");
     json!({
         "ID": id,
         "Container": id,
-        "Name": name,
-        "CPUPerc": format!("{:.2}%", cpu(look)),
-        "MemUsage": format!("{} / {}", size::binary(usage), size::binary(limit)),
-        "MemPerc": format!("{:.2}%", percent(usage, limit)),
-        "NetIO": format!("{} / {}", size::words(network("rx_bytes")), size::words(network("tx_bytes"))),
-        "BlockIO": format!("{} / {}", size::words(device("read")), size::words(device("write"))),
-        "PIDs": look["pids_stats"]["current"].as_u64().unwrap_or(0),
-        "CPUPressure": pressure("cpu"),
-        "MemPressure": pressure("memory"),
-        "IOPressure": pressure("io"),
+        "Name": usage.name,
+        "CPUPerc": format!("{:.2}%", usage.cpu),
+        "MemUsage": format!("{} / {}", size::binary(usage.memory), size::binary(usage.memory_limit)),
+        "MemPerc": format!("{:.2}%", percent(usage.memory, usage.memory_limit)),
+        "NetIO": format!("{} / {}", size::words(usage.received), size::words(usage.sent)),
+        "BlockIO": format!("{} / {}", size::words(usage.read), size::words(usage.written)),
+        "PIDs": usage.processes,
+        "CPUPressure": pressure(usage.pressure.cpu),
+        "MemPressure": pressure(usage.pressure.memory),
+        "IOPressure": pressure(usage.pressure.io),
     })
-}
-
-/// The part of all processors between the two looks, percent of one processor (docker/cli `calculateCPUPercentUnix`).
-#[expect(clippy::cast_precision_loss, reason = "two decimals are shown")]
-fn cpu(look: &Value) -> f64 {
-    let number = |of: &str, field: &str| look[of][field].as_u64().unwrap_or(0);
-    let total = |of: &str| look[of]["cpu_usage"]["total_usage"].as_u64().unwrap_or(0);
-    let used = total("cpu_stats").saturating_sub(total("precpu_stats")) as f64;
-    let passed =
-        number("cpu_stats", "system_cpu_usage").saturating_sub(number("precpu_stats", "system_cpu_usage")) as f64;
-    let processors = number("cpu_stats", "online_cpus") as f64;
-    if passed > 0.0 { used / passed * processors * 100.0 } else { 0.0 }
-}
-
-/// Without the page cache that could go at once, as docker counts on control groups version 2.
-fn memory(look: &Value) -> (u64, u64) {
-    let memory = &look["memory_stats"];
-    let usage = memory["usage"].as_u64().unwrap_or(0);
-    let cache = memory["stats"]["inactive_file"].as_u64().filter(|cache| *cache < usage).unwrap_or(0);
-    (usage - cache, memory["limit"].as_u64().unwrap_or(0))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "two decimals are shown")]

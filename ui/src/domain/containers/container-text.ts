@@ -1,6 +1,7 @@
 import type { ContainerRow, ContainerState, PortRow, Stage } from "$shared/bindings";
 import { m } from "$shared/messages/messages.js";
 import type { Tone } from "$shared/ui/StateDot.svelte";
+import type { Work } from "./containers.svelte";
 
 const states: Record<ContainerState, () => string> = {
   created: m.state_created,
@@ -31,10 +32,44 @@ export function stateText(row: ContainerRow): string {
   return code ? m.state_exited_code({ code }) : states[row.state]();
 }
 
+const works: Record<Work, () => string> = {
+  start: m.work_start,
+  stop: m.work_stop,
+  restart: m.work_restart,
+  pause: m.work_pause,
+  unpause: m.work_unpause,
+  kill: m.work_kill,
+  remove: m.work_remove,
+};
+
+/** What is being done, at once when it was asked for. */
+export function workText(work: Work): string {
+  return works[work]();
+}
+
+/** How a container says it is. */
+export type Health = "healthy" | "unhealthy" | "starting";
+
+const healths: Record<Health, () => string> = {
+  healthy: m.health_healthy,
+  unhealthy: m.health_unhealthy,
+  starting: m.health_starting,
+};
+
+/** Told in docker's status text, such as `Up 3 minutes (healthy)`; nothing without a health check. */
+export function health(row: ContainerRow): Health | undefined {
+  const word = /\((healthy|unhealthy|health: starting)\)$/.exec(row.status)?.[1];
+  return word === "health: starting" ? "starting" : (word as Health | undefined);
+}
+
+export function healthText(health: Health): string {
+  return healths[health]();
+}
+
 export function stateTone(row: ContainerRow): Tone {
   switch (row.state) {
     case "running":
-      return "good";
+      return health(row) === "unhealthy" ? "bad" : health(row) === "starting" ? "busy" : "good";
     case "restarting":
     case "removing":
       return "busy";

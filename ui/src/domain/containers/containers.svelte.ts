@@ -2,18 +2,24 @@ import type { ContainerRow, Problem, Stage, Welcome } from "$shared/bindings";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
 import { SvelteMap } from "svelte/reactivity";
+import type { UsageLink } from "./usage.svelte";
 
 /** What is being done to a container. */
-export type Work = "start" | "stop" | "remove";
+export type Work = "start" | "stop" | "restart" | "pause" | "unpause" | "kill" | "remove";
 
 /** How containers are reached. */
 export interface ContainerLink {
   list(): Promise<Outcome<ContainerRow[]>>;
   start(id: string): Promise<Outcome<null>>;
   stop(id: string): Promise<Outcome<null>>;
+  restart(id: string): Promise<Outcome<null>>;
+  pause(id: string): Promise<Outcome<null>>;
+  unpause(id: string): Promise<Outcome<null>>;
+  kill(id: string): Promise<Outcome<null>>;
   remove(id: string, force: boolean): Promise<Outcome<null>>;
   runWelcome(onStage: (stage: Stage) => void): Promise<Outcome<Welcome>>;
   openPage(url: string): Promise<Outcome<null>>;
+  usage: UsageLink;
   /** Ends with the window. */
   onChanged(hear: () => void): Promise<unknown>;
 }
@@ -27,7 +33,7 @@ export function isLive(row: ContainerRow): boolean {
 
 export class Containers {
   #rows = $state.raw<readonly ContainerRow[]>();
-  #confirming = $state.raw<ContainerRow>();
+  #confirming = $state.raw<readonly ContainerRow[]>([]);
   #stage = $state<Stage>();
   readonly #work = new SvelteMap<string, Work>();
   // Nobody draws it, so it need not be a rune.
@@ -59,14 +65,18 @@ export class Containers {
     return this.#rows?.filter(isLive).length ?? 0;
   }
 
-  /** The container a person is asked about. */
-  get confirming(): ContainerRow | undefined {
+  /** The containers a person is asked about. */
+  get confirming(): readonly ContainerRow[] {
     return this.#confirming;
   }
 
   /** How far the welcome container is, while it is being started. */
   get stage(): Stage | undefined {
     return this.#stage;
+  }
+
+  find(id: string | undefined): ContainerRow | undefined {
+    return this.#rows?.find((row) => row.id === id);
   }
 
   workOn(id: string): Work | undefined {
@@ -88,7 +98,7 @@ export class Containers {
   clear(): void {
     this.#epoch += 1;
     this.#rows = undefined;
-    this.#confirming = undefined;
+    this.#confirming = [];
   }
 
   start(row: ContainerRow): Promise<void> {
@@ -99,20 +109,37 @@ export class Containers {
     return this.#do(row, "stop", this.#link.stop, () => m.failed_container_stop({ name: row.name }));
   }
 
-  /** Removes at once what does not run; asks first for what does. */
-  async remove(row: ContainerRow): Promise<void> {
-    if (isLive(row)) this.#confirming = row;
-    else await this.#remove(row, false);
+  restart(row: ContainerRow): Promise<void> {
+    return this.#do(row, "restart", this.#link.restart, () => m.failed_container_restart({ name: row.name }));
+  }
+
+  pause(row: ContainerRow): Promise<void> {
+    return this.#do(row, "pause", this.#link.pause, () => m.failed_container_pause({ name: row.name }));
+  }
+
+  unpause(row: ContainerRow): Promise<void> {
+    return this.#do(row, "unpause", this.#link.unpause, () => m.failed_container_unpause({ name: row.name }));
+  }
+
+  kill(row: ContainerRow): Promise<void> {
+    return this.#do(row, "kill", this.#link.kill, () => m.failed_container_kill({ name: row.name }));
+  }
+
+  /** Removes at once a container that does not run; asks first for one that does, and for several. */
+  async remove(...rows: readonly ContainerRow[]): Promise<void> {
+    const [row] = rows;
+    if (row && rows.length === 1 && !isLive(row)) await this.#remove(row, false);
+    else this.#confirming = rows;
   }
 
   async confirmRemove(): Promise<void> {
-    const row = this.#confirming;
-    this.#confirming = undefined;
-    if (row) await this.#remove(row, true);
+    const rows = this.#confirming;
+    this.#confirming = [];
+    await Promise.all(rows.map((row) => this.#remove(row, isLive(row))));
   }
 
   cancelRemove(): void {
-    this.#confirming = undefined;
+    this.#confirming = [];
   }
 
   /** Runs the welcome container and opens its page. */

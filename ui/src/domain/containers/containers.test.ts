@@ -29,7 +29,12 @@ function setup(link: Partial<ContainerLink> = {}) {
     list: vi.fn(async () => ok([row("web")])),
     start: vi.fn(async () => ok(null)),
     stop: vi.fn(async () => ok(null)),
+    restart: vi.fn(async () => ok(null)),
+    pause: vi.fn(async () => ok(null)),
+    unpause: vi.fn(async () => ok(null)),
+    kill: vi.fn(async () => ok(null)),
     remove: vi.fn(async () => ok(null)),
+    usage: vi.fn(() => ({ ended: new Promise<Outcome<null>>(() => undefined), end: () => undefined })),
     runWelcome: vi.fn(async () => ok({ url: "http://localhost:8080", container: "id-welcome" })),
     openPage: vi.fn(async () => ok(null)),
     onChanged: vi.fn(async () => undefined),
@@ -130,7 +135,7 @@ test("a failed start names the container and keeps the engine's words", async ()
 test("removing what runs asks first; cancel leaves it alone", async () => {
   const { containers, asked } = setup();
   await containers.remove(row("web"));
-  expect(containers.confirming?.name).toBe("web");
+  expect(containers.confirming).toEqual([row("web")]);
   containers.cancelRemove();
   await containers.confirmRemove();
   expect(asked.remove).not.toHaveBeenCalled();
@@ -172,4 +177,16 @@ test("a page that no browser opens is told", async () => {
   const { containers, tell } = setup({ openPage: async () => bad });
   await containers.openPage("http://localhost:1");
   expect(tell).toHaveBeenCalledTimes(1);
+});
+
+test("several are removed after one question, those that run by force", async () => {
+  const remove = vi.fn(async () => ok(null));
+  const { containers } = setup({ remove });
+  await containers.remove(row("a", "exited"), row("b"));
+  expect(remove).not.toHaveBeenCalled();
+  await containers.confirmRemove();
+  expect(remove.mock.calls).toEqual([
+    ["id-a", false],
+    ["id-b", true],
+  ]);
 });
