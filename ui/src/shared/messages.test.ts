@@ -62,6 +62,8 @@ test("Korean is Korean, except for names and units", () => {
     "acceleration_hvf",
     "acceleration_hyper_v",
     "column_cpu",
+    "stats_cpu",
+    "stats_wait_cpu",
     "bytes_unit_b",
     "bytes_unit_kb",
     "bytes_unit_mb",

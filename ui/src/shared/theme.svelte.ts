@@ -6,6 +6,7 @@ const KEY = "berth.theme";
 /** The look of the window. "system" follows the desktop while the window is open. */
 export class ThemeChoice {
   #current = $state<Theme>("system");
+  #shown = $state<"light" | "dark">("light");
   readonly #systemDark = window.matchMedia("(prefers-color-scheme: dark)");
 
   constructor() {
@@ -18,6 +19,11 @@ export class ThemeChoice {
     return this.#current;
   }
 
+  /** The theme that is on screen. */
+  get shown(): "light" | "dark" {
+    return this.#shown;
+  }
+
   choose(theme: Theme): void {
     this.#current = theme;
     localStorage.setItem(KEY, theme);
@@ -26,6 +32,7 @@ export class ThemeChoice {
 
   #apply(): void {
     const dark = this.#current === "system" ? this.#systemDark.matches : this.#current === "dark";
-    document.documentElement.dataset.theme = dark ? "dark" : "light";
+    this.#shown = dark ? "dark" : "light";
+    document.documentElement.dataset.theme = this.#shown;
   }
 }

@@ -1,12 +1,15 @@
+import { Detail } from "$domain/container/detail.svelte";
 import { ContainerList } from "$domain/containers/container-list.svelte";
 import { Containers } from "$domain/containers/containers.svelte";
 import { UsageBoard } from "$domain/containers/usage.svelte";
+import { LogBook } from "$domain/logs/log-book.svelte";
 import { Machine } from "$domain/machine/machine.svelte";
 import { Notices } from "$domain/notices/notices.svelte";
 import type { Problem } from "$shared/bindings";
 import { LanguageChoice } from "$shared/language.svelte";
 import { m } from "$shared/messages/messages.js";
 import { ThemeChoice } from "$shared/theme.svelte";
+import { detailLink, logLink } from "./links/container";
 import { containerLink } from "./links/containers";
 import { machineLink } from "./links/machine";
 import { copy } from "./links/shell";
@@ -21,6 +24,8 @@ export class Desk {
   readonly machine = new Machine(machineLink, (title, problem) => this.notices.tell(title, problem));
   readonly containers = new Containers(containerLink, (title, problem) => this.notices.tell(title, problem));
   readonly usage = new UsageBoard(containerLink.usage);
+  readonly detail = new Detail(detailLink, (title, problem) => this.notices.tell(title, problem));
+  readonly log = new LogBook(logLink);
   readonly list = new ContainerList(this.containers, this.usage);
 
   /** Begins to listen, then connects. */

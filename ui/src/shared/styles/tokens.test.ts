@@ -34,6 +34,7 @@ const texts: [string, string][] = [
   ]),
   ["accent", "surface"],
   ["accent", "canvas"],
+  ...Array.from({ length: 16 }, (_, color): [string, string] => [`ansi-${color}`, "surface"]),
   ["on-accent", "accent"],
   ["on-accent", "accent-hover"],
   ["on-accent-soft", "accent-soft"],
@@ -49,6 +50,7 @@ const marks: [string, string][] = [
     [mark, "surface"],
     [mark, "rail"],
   ]),
+  ...["chart-1", "chart-2", "chart-3"].map((mark): [string, string] => [mark, "surface"]),
   ["good", "good-soft"],
   ["bad", "bad-soft"],
 ];
