@@ -6,7 +6,6 @@ const KEY = "berth.theme";
 /** The look of the window. "system" follows the desktop while the window is open. */
 export class ThemeChoice {
   #current = $state<Theme>("system");
-  #shown = $state<"light" | "dark">("light");
   readonly #systemDark = window.matchMedia("(prefers-color-scheme: dark)");
 
   constructor() {
@@ -19,11 +18,6 @@ export class ThemeChoice {
     return this.#current;
   }
 
-  /** The theme that is on screen. */
-  get shown(): "light" | "dark" {
-    return this.#shown;
-  }
-
   choose(theme: Theme): void {
     this.#current = theme;
     localStorage.setItem(KEY, theme);
@@ -32,7 +26,6 @@ export class ThemeChoice {
 
   #apply(): void {
     const dark = this.#current === "system" ? this.#systemDark.matches : this.#current === "dark";
-    this.#shown = dark ? "dark" : "light";
-    document.documentElement.dataset.theme = this.#shown;
+    document.documentElement.dataset.theme = dark ? "dark" : "light";
   }
 }
