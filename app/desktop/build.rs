@@ -23,6 +23,13 @@ const COMMANDS: &[&str] = &[
     "follow_logs",
     "follow_usage",
     "end_stream",
+    "open_terminal",
+    "write_terminal",
+    "resize_terminal",
+    "run_container",
+    "port_use",
+    "list_images",
+    "update_container",
     "open_page",
     "speak",
 ];

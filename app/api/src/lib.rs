@@ -32,7 +32,7 @@ pub use home::BerthHome;
 pub use image::{CheckStep, ImageCheck, ImageDamage, ImageRow, PullProgress};
 pub use login::{Login, Logins};
 pub use machine::{Acceleration, BootStep, MachineState, MachineStatus, StepState};
-pub use port::{PortHealth, PublishedPort, SharePorts};
+pub use port::{PortHealth, PortUse, PublishedPort, SharePorts};
 pub use problem::{Code, Problem};
 pub use run::RunRequest;
 pub use share::Share;

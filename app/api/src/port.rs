@@ -45,6 +45,22 @@ pub enum PortHealth {
     Refused,
 }
 
+/// Who has a port of this computer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "kebab-case", tag = "by")]
+pub enum PortUse {
+    /// Nobody.
+    Free,
+    /// A container that has published it.
+    Container {
+        /// Its name.
+        name: String,
+    },
+    /// Another program.
+    Program,
+}
+
 /// `POST /berth/v1/ports/share`: who may reach ports that were published without an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]

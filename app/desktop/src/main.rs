@@ -7,6 +7,7 @@ mod browser;
 mod commands;
 mod live;
 mod streams;
+mod terminals;
 mod tray;
 mod window;
 mod wire;
@@ -26,6 +27,7 @@ fn main() -> anyhow::Result<()> {
         .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
         .manage(Client::new(home.clone()))
         .manage(streams::Streams::default())
+        .manage(terminals::Terminals::default())
         .invoke_handler(wire.invoke_handler())
         .setup(move |app| {
             wire.mount_events(app);

@@ -28,6 +28,13 @@ pub(crate) fn builder() -> Builder<tauri::Wry> {
             commands::follow::follow_logs,
             commands::follow::follow_usage,
             commands::follow::end_stream,
+            commands::terminal::open_terminal,
+            commands::terminal::write_terminal,
+            commands::terminal::resize_terminal,
+            commands::run::run_container,
+            commands::run::port_use,
+            commands::run::list_images,
+            commands::run::update_container,
             commands::shell::open_page,
             commands::shell::speak,
         ])

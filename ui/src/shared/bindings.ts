@@ -46,6 +46,20 @@ export const commands = {
 	followUsage: (stream: number, id: string, onUsage: Channel<Usage>) => typedError<null, Problem>(__TAURI_INVOKE("follow_usage", { stream, id, onUsage })),
 	/**  Ends a stream; one that has ended is left alone. */
 	endStream: (stream: number) => __TAURI_INVOKE<void>("end_stream", { stream }),
+	/**  Opens a shell in a container; what it writes comes in base64 until it ends. */
+	openTerminal: (stream: number, id: string, columns: number, rows: number, onOutput: Channel<string>) => typedError<null, Problem>(__TAURI_INVOKE("open_terminal", { stream, id, columns, rows, onOutput })),
+	/**  Types into a terminal. */
+	writeTerminal: (stream: number, text: string) => typedError<null, Problem>(__TAURI_INVOKE("write_terminal", { stream, text })),
+	/**  Tells a terminal its size. */
+	resizeTerminal: (stream: number, columns: number, rows: number) => typedError<null, Problem>(__TAURI_INVOKE("resize_terminal", { stream, columns, rows })),
+	/**  Creates and starts a container, pulling its image when it is missing; gives its id. */
+	runContainer: (form: RunForm, onProgress: Channel<PullProgress>) => typedError<string, Problem>(__TAURI_INVOKE("run_container", { form, onProgress })),
+	/**  Who has a port of this computer now. */
+	portUse: (port: number, udp: boolean) => typedError<PortUse, Problem>(__TAURI_INVOKE("port_use", { port, udp })),
+	/**  Every image that there is. */
+	listImages: () => typedError<ImageRow[], Problem>(__TAURI_INVOKE("list_images")),
+	/**  Changes limits and restart policy of a container; what is empty stays. */
+	updateContainer: (id: string, limits: LimitsForm, restart: string) => typedError<null, Problem>(__TAURI_INVOKE("update_container", { id, limits, restart })),
 	/**  Opens a page of a container in the browser. */
 	openPage: (url: string) => typedError<null, Problem>(__TAURI_INVOKE("open_page", { url })),
 	/**  The language of the tray's menu. */
@@ -166,6 +180,20 @@ export type ContainerState =
 /**  Something came, went or changed: the lists of these kinds are to be read again. */
 export type EngineChanged = Kind[];
 
+/**  One name of one image; an image with two tags is two rows. */
+export type ImageRow = {
+	/**  `sha256:` and 64 hex digits. */
+	id: string,
+	/**  The name before the tag; `<none>` without one. */
+	repository: string,
+	/**  The tag; `<none>` without one. */
+	tag: string,
+	/**  When it was built, seconds since the Unix epoch. */
+	created: number,
+	/**  Bytes of its layers, unpacked. */
+	size: number,
+};
+
 /**  What the engine keeps. */
 export type Kind = 
 /**  Containers. */
@@ -183,6 +211,16 @@ export type Language =
 "en" | 
 /**  Korean. */
 "ko";
+
+/**  How much a container may take. */
+export type LimitsForm = {
+	/**  `-m`, such as `512m`. */
+	memory: string,
+	/**  `--cpus`, such as `1.5`. */
+	cpus: string,
+	/**  `--pids-limit`. */
+	processes: string,
+};
 
 /**  A line of a container's output. */
 export type LogLine = {
@@ -251,6 +289,17 @@ export type PortRow = {
 	url: string | null,
 };
 
+/**  Who has a port of this computer. */
+export type PortUse = 
+/**  Nobody. */
+{ by: "free" } | 
+/**  A container that has published it. */
+{ by: "container"; 
+/**  Its name. */
+name: string } | 
+/**  Another program. */
+{ by: "program" };
+
 /**  The share of the last ten seconds in which a process waited for something, percent. */
 export type Pressure = {
 	/**  For processors. */
@@ -269,6 +318,42 @@ export type Problem = {
 	message: string,
 	/**  What the user can do about it, when that is known. */
 	hint: string | null,
+};
+
+/**  One message of a pull, a push or a load. */
+export type PullProgress = {
+	/**  Short id of the layer, or the tag; `None` for a message about the whole. */
+	id: string | null,
+	/**  Docker's words: `Pulling fs layer`, `Downloading`, `Pull complete`. */
+	status: string,
+	/**  Bytes so far. */
+	current: number | null,
+	/**  Bytes in all. */
+	total: number | null,
+};
+
+/**  A container to run. */
+export type RunForm = {
+	/**  Reference of the image. */
+	image: string,
+	/**  Its name. */
+	name: string,
+	/**  `-p`, each. */
+	publish: string[],
+	/**  `-e`, each; `KEY=value`. */
+	env: string[],
+	/**  `-v`, each. */
+	volumes: string[],
+	/**  Arguments after the image. */
+	command: string[],
+	/**  `-u`. */
+	user: string,
+	/**  `--restart`. */
+	restart: string,
+	/**  `--network`. */
+	network: string,
+	/**  How much it may take. */
+	limits: LimitsForm,
 };
 
 /**  What [`run`] is doing. */
@@ -299,6 +384,8 @@ export type Usage = {
 	id: string,
 	/**  Its name. */
 	name: string,
+	/**  When, as RFC 3339 by the engine's clock. */
+	time: string,
 	/**  The part of all processors since the look before, percent of one processor. */
 	cpu: number,
 	/**  Bytes, without the page cache that could go at once. */

@@ -1,18 +1,25 @@
 import { Detail } from "$domain/container/detail.svelte";
+import { dockerRun } from "$domain/container/docker-run";
+import { Edits } from "$domain/container/edits.svelte";
 import { ContainerList } from "$domain/containers/container-list.svelte";
 import { Containers } from "$domain/containers/containers.svelte";
 import { UsageBoard } from "$domain/containers/usage.svelte";
 import { LogBook } from "$domain/logs/log-book.svelte";
 import { Machine } from "$domain/machine/machine.svelte";
 import { Notices } from "$domain/notices/notices.svelte";
-import type { Problem } from "$shared/bindings";
+import { RunDesk } from "$domain/run/run.svelte";
+import { Terminals } from "$domain/terminal/terminals.svelte";
+import { xtermScreen } from "$domain/terminal/xterm-screen";
+import type { ContainerRow, Problem } from "$shared/bindings";
 import { LanguageChoice } from "$shared/language.svelte";
 import { m } from "$shared/messages/messages.js";
 import { ThemeChoice } from "$shared/theme.svelte";
-import { detailLink, logLink } from "./links/container";
+import { detailLink, editLink, logLink } from "./links/container";
 import { containerLink } from "./links/containers";
 import { machineLink } from "./links/machine";
+import { runLink } from "./links/run";
 import { copy } from "./links/shell";
+import { terminalLink } from "./links/terminal";
 import { Navigation } from "./navigation.svelte";
 
 /** Everything that the window works with. A view gets this and takes what it needs. */
@@ -25,6 +32,13 @@ export class Desk {
   readonly containers = new Containers(containerLink, (title, problem) => this.notices.tell(title, problem));
   readonly usage = new UsageBoard(containerLink.usage);
   readonly detail = new Detail(detailLink, (title, problem) => this.notices.tell(title, problem));
+  readonly edits = new Edits(editLink, (title) => this.notices.say(title));
+  readonly run = new RunDesk(
+    runLink,
+    (title, problem) => this.notices.tell(title, problem),
+    (id) => void this.#started(id),
+  );
+  readonly terminals = new Terminals(terminalLink, xtermScreen, (title, problem) => this.notices.tell(title, problem));
   readonly log = new LogBook(logLink);
   readonly list = new ContainerList(this.containers, this.usage);
 
@@ -37,12 +51,28 @@ export class Desk {
   /** Reads every list when the engine answers, and forgets them when it is gone. */
   engine(answers: boolean): void {
     if (answers) void this.containers.refresh();
-    else this.containers.clear();
+    else {
+      this.containers.clear();
+      this.terminals.clear();
+    }
+  }
+
+  /** Copies the command that makes another container such as this one. */
+  async copyRun(row: ContainerRow): Promise<void> {
+    const outcome = await detailLink.inspect(row.id);
+    if (outcome.status === "ok") await this.copy(dockerRun(JSON.parse(outcome.data)));
+    else this.notices.tell(() => m.failed_inspect({ name: row.name }), outcome.error);
   }
 
   async copy(text: string): Promise<void> {
     await copy(text);
     this.notices.say(m.copied);
+  }
+
+  async #started(id: string): Promise<void> {
+    await this.containers.refresh();
+    const name = this.containers.find(id)?.name ?? id.slice(0, 12);
+    this.notices.say(() => m.run_started({ name }));
   }
 
   /** The one button beside a failure. */

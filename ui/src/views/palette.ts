@@ -72,8 +72,11 @@ function actions(desk: Desk): Offer[] {
     machine.phase === "stopped" || machine.phase === "failed"
       ? [act("machine-start", "start", m.machine_start(), "machine start", () => void machine.start())]
       : [];
+  const runs =
+    machine.phase === "running" ? [act("run", "plus", m.run_open(), "run new create", () => desk.run.show())] : [];
   return [
     ...power,
+    ...runs,
     ...on,
     ...themes.map((value) =>
       act(`theme-${value}`, value, m.action_theme({ name: themeNames[value]() }), `theme ${value}`, () =>

@@ -13,6 +13,8 @@ mod limits;
 mod machine;
 mod networks;
 mod observe;
+mod run;
+mod shell;
 mod streams;
 mod told;
 mod volumes;

@@ -11,6 +11,8 @@ pub struct Usage {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// When, as RFC 3339 by the engine's clock.
+    pub time: String,
     /// The part of all processors since the look before, percent of one processor.
     #[cfg_attr(feature = "specta", specta(type = u32))]
     pub cpu: f64,
@@ -73,6 +75,7 @@ impl Usage {
         Self {
             id: text("id").into(),
             name: text("name").trim_start_matches('/').into(),
+            time: text("read").into(),
             cpu: cpu(look),
             memory,
             memory_limit,

@@ -2,6 +2,7 @@
 
 pub mod endpoint;
 pub mod environment;
+pub mod form;
 pub mod gpu;
 pub mod health;
 pub mod isolation;
@@ -15,6 +16,7 @@ pub mod volume;
 mod body;
 
 pub use endpoint::{Attachment, Endpoint};
+pub use form::{LimitsForm, RunForm};
 pub use limits::Limits;
 pub use publish::PublishSpec;
 pub use restart::RestartSpec;

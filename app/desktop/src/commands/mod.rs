@@ -4,7 +4,9 @@
 pub(crate) mod containers;
 pub(crate) mod follow;
 pub(crate) mod machine;
+pub(crate) mod run;
 pub(crate) mod shell;
+pub(crate) mod terminal;
 
 use tauri::{State, ipc::Channel};
 

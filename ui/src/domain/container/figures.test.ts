@@ -3,7 +3,7 @@ import { figures } from "./figures";
 
 function look(second: number, received: number) {
   const pressure = { cpu: 0, memory: 0, io: 0 };
-  const none = { sent: 0, read: 0, written: 0, cpu: 1, memory: 2, memory_limit: 3, processes: 1 };
+  const none = { sent: 0, read: 0, written: 0, cpu: 1, memory: 2, memory_limit: 3, processes: 1, time: "" };
   return { id: "a", name: "a", at: second * 1000, received, pressure, ...none };
 }
 

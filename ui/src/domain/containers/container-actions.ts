@@ -6,6 +6,11 @@ import { isLive, type Containers } from "./containers.svelte";
 /** Where an action leads that the list cannot do itself. */
 export interface Ways {
   show(row: ContainerRow, tab?: string): void;
+  /** Opens a dialog that changes it. */
+  edit(what: "rename" | "limits" | "commit", row: ContainerRow): void;
+  /** Copies the command that makes another such one. */
+  copyRun(row: ContainerRow): void;
+  copy(text: string): void;
 }
 
 function page(row: ContainerRow): string | undefined {
@@ -33,13 +38,23 @@ export function actions(row: ContainerRow, containers: Containers, ways: Ways): 
   const looks = [
     ...(url ? [item("open", "open", m.action_open(), () => void containers.openPage(url), "w")] : []),
     item("logs", "logs", m.action_logs(), () => ways.show(row, "logs"), "m"),
+    ...(row.state === "running"
+      ? [item("terminal", "terminal", m.action_terminal(), () => ways.show(row, "terminal"), "E")]
+      : []),
     item("inspect", "inspect", m.action_inspect(), () => ways.show(row, "inspect"), "i"),
   ];
   const remove: MenuItem = {
     ...item("remove", "remove", m.action_remove(), () => void containers.remove(row), "d"),
     tone: "danger",
   };
-  return [...power, undefined, ...looks, undefined, remove];
+  const edits = [
+    item("rename", "edit", m.action_rename(), () => ways.edit("rename", row)),
+    item("limits", "limits", m.action_limits(), () => ways.edit("limits", row)),
+    item("commit", "image", m.action_commit(), () => ways.edit("commit", row)),
+    item("copy-run", "copy", m.action_copy_run(), () => ways.copyRun(row)),
+    item("copy-id", "copy", m.action_copy_id(), () => ways.copy(row.id)),
+  ];
+  return [...power, undefined, ...looks, undefined, ...edits, undefined, remove];
 }
 
 /** Does what a key means for a container; tells whether it means something. */

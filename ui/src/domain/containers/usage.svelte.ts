@@ -69,7 +69,7 @@ export class UsageBoard {
   #hear(id: string, usage: Usage): void {
     if (!this.#followed.has(id)) return;
     const history = this.#history.get(id) ?? [];
-    history.push({ ...usage, at: Date.now() });
+    history.push({ ...usage, at: Date.parse(usage.time) || Date.now() });
     if (history.length > KEPT) history.shift();
     this.#history.set(id, history);
     this.#latest.set(id, usage);

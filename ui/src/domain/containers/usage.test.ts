@@ -7,6 +7,7 @@ function usage(cpu: number): Usage {
   return {
     id: "a",
     name: "web",
+    time: "",
     cpu,
     memory: 1,
     memory_limit: 2,
