@@ -31,25 +31,27 @@ pub enum OpenError {
     },
 }
 
-/// Proves to the guest on `channel` that this side holds the secret, and checks that the guest does.
+/// Proves to the guest on `channel` that this side holds the secret, and checks that the guest does. `first` are words for
+/// the service, which travel with the proof: whoever else listens there may know them.
 ///
 /// # Errors
 /// [`OpenError`], except for its connect and time variants: the caller limits the time.
-pub async fn open<C: Channel>(mut channel: C, secret: &Secret, port: u32) -> Result<C, OpenError> {
+pub async fn open<C: Channel>(mut channel: C, secret: &Secret, port: u32, first: &[u8]) -> Result<C, OpenError> {
     let mut bytes = [0; CHALLENGE_LEN];
     channel.read_exact(&mut bytes).await?;
     let challenge = Challenge::from_bytes(&bytes)?;
     let mut nonce = [0; 32];
     getrandom::fill(&mut nonce).map_err(OpenError::Random)?;
     let answer = challenge.answer(secret, port, nonce);
-    channel.write_all(&answer.to_bytes()).await?;
+    channel.write_all(&[&answer.to_bytes(), first].concat()).await?;
+    channel.flush().await?;
     let mut verdict = [0; VERDICT_LEN];
     channel.read_exact(&mut verdict).await?;
     answer.confirm(secret, port, &challenge, &verdict)?;
     Ok(channel)
 }
 
-/// Connects to `port` and does the handshake. With `wait_for_listener` a refusal is tried again until the deadline,
+/// Connects to `port` and does the handshake, `first` behind its proof. With `wait_for_listener` a refusal is tried again until the deadline,
 /// as during a boot.
 ///
 /// # Errors
@@ -60,13 +62,14 @@ pub async fn connect(
     port: u32,
     deadline: Instant,
     wait_for_listener: bool,
+    first: &[u8],
 ) -> Result<Box<dyn Channel>, OpenError> {
     let channel = if wait_for_listener {
         connect_when_listening(connector, port, deadline).await?
     } else {
         connector.connect(port, deadline).await?
     };
-    timeout_at(deadline, open(channel, secret, port)).await.map_err(|_| OpenError::TimedOut { port })?
+    timeout_at(deadline, open(channel, secret, port, first)).await.map_err(|_| OpenError::TimedOut { port })?
 }
 
 #[cfg(test)]
@@ -92,7 +95,7 @@ mod tests {
     async fn the_bytes_after_a_handshake_belong_to_the_service() {
         let (host, theirs) = duplex(1024);
         let guest = tokio::spawn(guest(theirs, Secret::new([1; 32]), 1025));
-        let mut channel = open(host, &Secret::new([1; 32]), 1025).await.unwrap();
+        let mut channel = open(host, &Secret::new([1; 32]), 1025, &[]).await.unwrap();
         let mut text = String::new();
         channel.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "hello");
@@ -100,10 +103,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn first_words_travel_with_the_proof() {
+        let (host, mut theirs) = duplex(1024);
+        let secret = Secret::new([1; 32]);
+        let opening = tokio::spawn(async move { open(host, &secret, 1025, b"to whom?").await.map(drop) });
+        let challenge = Challenge::new([3; 32]);
+        theirs.write_all(&challenge.to_bytes()).await.unwrap();
+        let mut answer = [0; ANSWER_LEN];
+        theirs.read_exact(&mut answer).await.unwrap();
+        let mut words = [0; 8];
+        theirs.read_exact(&mut words).await.unwrap();
+        assert_eq!(&words, b"to whom?");
+        let (verdict, _) = challenge.judge(&Secret::new([1; 32]), 1025, &answer);
+        theirs.write_all(&verdict).await.unwrap();
+        assert!(opening.await.unwrap().is_ok());
+    }
+
+    #[tokio::test]
     async fn a_guest_of_another_boot_is_refused() {
         let (host, theirs) = duplex(1024);
         let guest = tokio::spawn(guest(theirs, Secret::new([2; 32]), 1025));
-        let refused = open(host, &Secret::new([1; 32]), 1025).await.unwrap_err();
+        let refused = open(host, &Secret::new([1; 32]), 1025, &[]).await.unwrap_err();
         assert!(matches!(refused, OpenError::Handshake(HandshakeError::Secret)), "{refused}");
         assert_eq!(guest.await.unwrap(), Err(HandshakeError::Secret));
     }

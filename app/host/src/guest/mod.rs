@@ -36,7 +36,15 @@ impl Guest {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(&self, port: u32, within: Duration) -> Result<Box<dyn Channel>, OpenError> {
-        handshake::connect(&*self.connector, &self.secret, port, Instant::now() + within, false).await
+        handshake::connect(&*self.connector, &self.secret, port, Instant::now() + within, false, &[]).await
+    }
+
+    /// As [`Guest::open`], with the first words for who listens there: they save a way there and back.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open_with(&self, port: u32, first: &[u8], within: Duration) -> Result<Box<dyn Channel>, OpenError> {
+        handshake::connect(&*self.connector, &self.secret, port, Instant::now() + within, false, first).await
     }
 
     /// A stream to a port on which something will listen soon, as during a boot.
@@ -44,7 +52,7 @@ impl Guest {
     /// # Errors
     /// [`OpenError`].
     pub async fn open_when_listening(&self, port: u32, within: Duration) -> Result<Box<dyn Channel>, OpenError> {
-        handshake::connect(&*self.connector, &self.secret, port, Instant::now() + within, true).await
+        handshake::connect(&*self.connector, &self.secret, port, Instant::now() + within, true, &[]).await
     }
 
     /// A stream to a port, tried for every `pause` until it opens; `None` when the machine is gone. `what` names it in the

@@ -5,7 +5,7 @@ use berth_machine::{Channel, handshake::OpenError};
 use berth_protocol::{forward, port, publish::Transport};
 use std::{io, net::SocketAddr, time::Duration};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -76,8 +76,5 @@ pub(super) async fn open(
     target: SocketAddr,
 ) -> Result<Box<dyn Channel>, ForwardError> {
     let guest = guest.ok_or(ForwardError::NoMachine)?;
-    let mut inside = guest.open(port::FORWARD, CONNECT).await?;
-    inside.write_all(&forward::header(transport, target)).await?;
-    inside.flush().await?;
-    Ok(inside)
+    Ok(guest.open_with(port::FORWARD, &forward::header(transport, target), CONNECT).await?)
 }

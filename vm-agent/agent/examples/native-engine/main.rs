@@ -86,6 +86,7 @@ fn main() -> anyhow::Result<()> {
 fn serve(dir: &Path) -> anyhow::Result<()> {
     file_limit::raise();
     let config = config(dir)?;
+    forward::start(|| vsock(dir, port::FORWARD), secret())?;
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(config, dir))
 }
 
@@ -93,9 +94,6 @@ async fn run(config: EngineConfig, dir: &Path) -> anyhow::Result<()> {
     let (mut terminated, mut interrupted) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let engine = Engine::open(config).await.context("the engine's state could not be opened")?;
     let router = berth_docker_api::router(engine.clone());
-    let vsock = |port: u32| bind(&dir.join(format!("vsock-{port}.sock")));
-    let secret = Secret::new([0; 32]);
-    tokio::spawn(listen::serve(vsock(port::FORWARD)?, port::FORWARD, secret.clone(), forward::serve));
     let publisher = engine.clone();
     let publish = move |stream| {
         let engine = publisher.clone();
@@ -105,7 +103,7 @@ async fn run(config: EngineConfig, dir: &Path) -> anyhow::Result<()> {
             }
         }
     };
-    tokio::spawn(listen::serve(vsock(port::PUBLISH)?, port::PUBLISH, secret, publish));
+    tokio::spawn(listen::serve(vsock(dir, port::PUBLISH)?, port::PUBLISH, secret(), publish));
     let socket = dir.join("docker.sock");
     let listener = bind(&socket)?;
     println!("ready");
@@ -128,6 +126,16 @@ async fn run(config: EngineConfig, dir: &Path) -> anyhow::Result<()> {
     tracing::info!("stopping every container");
     engine.shutdown(GRACE).await;
     Ok(fs::remove_file(&socket)?)
+}
+
+/// It guards nothing that the folder does not.
+fn secret() -> Secret {
+    Secret::new([0; 32])
+}
+
+/// Listens where the guest does on a vsock port.
+fn vsock(dir: &Path, port: u32) -> anyhow::Result<UnixListener> {
+    bind(&dir.join(format!("vsock-{port}.sock")))
 }
 
 /// Listens for this user only. What one that was killed has left is replaced.

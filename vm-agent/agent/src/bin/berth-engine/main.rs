@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     console::start();
     let ended = boot::read().and_then(|boot| {
         file_limit::raise();
+        forward::start(|| accept::bind(port::FORWARD), boot.secret.clone())?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         runtime.block_on(run(boot))
     });
@@ -43,9 +44,9 @@ fn main() -> ExitCode {
 
 async fn run(boot: BootConfig) -> anyhow::Result<()> {
     let mut stop = signal(SignalKind::terminate())?;
-    // The ports listen before the engine is open, so that the host's first connection waits instead of failing.
+    // The ports, as that of forwarded connections, listen before the engine is open, so that the host's first connection waits
+    // instead of failing.
     let api = accept::bind(port::API)?;
-    let forwards = accept::bind(port::FORWARD)?;
     let publishes = accept::bind(port::PUBLISH)?;
     let secret = boot.secret.clone();
     let config = EngineConfig::guest(boot);
@@ -53,7 +54,6 @@ async fn run(boot: BootConfig) -> anyhow::Result<()> {
 
     let router = berth_docker_api::router(engine.clone());
     tokio::spawn(listen::serve(api, port::API, secret.clone(), move |stream| api::serve(stream, router.clone())));
-    tokio::spawn(listen::serve(forwards, port::FORWARD, secret.clone(), forward::serve));
     let publisher = engine.clone();
     tokio::spawn(listen::serve(publishes, port::PUBLISH, secret, move |stream| publish(publisher.clone(), stream)));
     tracing::info!("ready");

@@ -7,15 +7,38 @@ mod stream;
 
 pub(crate) use socket::IntoSocket;
 
+use crate::{accept::Accept, listen};
 use berth_protocol::{
+    boot::Secret,
     forward::{HEADER_LEN, Refusal, parse},
+    port,
     publish::Transport,
 };
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr, thread, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     time::timeout,
 };
+
+/// Serves what `bind` gives, on a thread of its own until the process ends: to hand a message from one thread to another
+/// costs more than to carry it.
+///
+/// # Errors
+/// Those of `bind`, or the system has no thread.
+pub(crate) fn start<A>(bind: impl FnOnce() -> anyhow::Result<A>, secret: Secret) -> anyhow::Result<()>
+where
+    A: Accept,
+    A::Stream: IntoSocket,
+{
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let listener = {
+        let _here = runtime.enter();
+        bind()?
+    };
+    let work = move || runtime.block_on(listen::serve(listener, port::FORWARD, secret, serve));
+    thread::Builder::new().name("forward".into()).spawn(work)?;
+    Ok(())
+}
 
 /// How long the host may take to name the target.
 const HEADER_DEADLINE: Duration = Duration::from_secs(5);
