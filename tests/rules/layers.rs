@@ -32,7 +32,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("xtask", &["guest-image"]),
     ("berth-fuzz", &[]),
     ("berth-load", &[]),
-    ("berth-tests", &["berth-api", "berth-load", "berth-machine", "berth-machine-qemu"]),
+    ("berth-tests", &["berth-api", "berth-load", "berth-machine", "berth-machine-qemu", "berth-protocol"]),
 ];
 
 /// Crates from outside, the only crates of ours that may name them, and why.

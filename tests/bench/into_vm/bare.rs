@@ -1,10 +1,11 @@
 //! The machine that peer and limit are measured on.
 
-use berth_load::{ECHO, Measure, SERVER, guest, p99, wish};
+use berth_load::{ECHO, Measure, SERVER, gift, guest, p99, wish};
 use berth_machine::boot::Timeline;
 use berth_machine::{Channel, Connector, DataDisk, Driver, MachineSpec, ShutdownMode, Vm};
 use berth_machine_qemu::QemuDriver;
 use berth_tests::Build;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -18,6 +19,13 @@ use tokio::time::{Instant, sleep};
 const PATIENCE: Duration = Duration::from_secs(120);
 const BUFFER: usize = 256 << 10;
 const CONNECTS: usize = 400;
+
+/// Where bytes go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum To {
+    Host,
+    Guest,
+}
 
 /// A guest with nothing but `berth-load`.
 pub(super) struct Bare {
@@ -76,10 +84,11 @@ impl Bare {
         })
     }
 
-    /// The same of a bare stream to the server; `None` for what a stream by itself does not show.
-    pub(super) fn raw(&self, measure: Measure) -> Option<f64> {
+    /// The same of a bare stream to the server, with bulk on its way to the host or to the guest; `None` for what a stream by
+    /// itself does not show.
+    pub(super) fn raw(&self, measure: Measure, to: To) -> Option<f64> {
         match measure {
-            Measure::Bulk { bytes, flows } => Some(self.runtime.block_on(bulk(&self.connector, bytes, flows))),
+            Measure::Bulk { bytes, flows } => Some(self.runtime.block_on(bulk(&self.connector, bytes, flows, to))),
             Measure::ConnectP99 => Some(self.runtime.block_on(connects(&*self.connector))),
             Measure::Busy => None,
         }
@@ -108,24 +117,44 @@ async fn connect(connector: &dyn Connector, port: u32) -> Box<dyn Channel> {
     connector.connect(port, Instant::now() + PATIENCE).await.expect("a stream")
 }
 
-async fn bulk(connector: &Arc<dyn Connector>, bytes: u64, flows: u64) -> f64 {
+async fn bulk(connector: &Arc<dyn Connector>, bytes: u64, flows: u64, to: To) -> f64 {
     let from = Instant::now();
     let mut tasks = JoinSet::new();
     for _ in 0..flows {
         let connector = Arc::clone(connector);
         tasks.spawn(async move {
-            let mut channel = connect(&*connector, guest::RAW).await;
-            channel.write_all(&wish(bytes / flows)).await.expect("a wish");
-            let (mut buffer, mut got) = (vec![0; BUFFER], 0);
-            while got < bytes / flows {
-                let count = channel.read(&mut buffer).await.expect("bytes");
-                assert!(count > 0, "the stream ended after {got} bytes");
-                got += count as u64;
-            }
+            let channel = connect(&*connector, guest::RAW).await;
+            let moved = match to {
+                To::Host => take(channel, bytes / flows).await,
+                To::Guest => send(channel, bytes / flows).await,
+            };
+            moved.expect("the stream holds");
         });
     }
     tasks.join_all().await;
     bytes as f64 / 1e6 / from.elapsed().as_secs_f64()
+}
+
+async fn take(mut channel: Box<dyn Channel>, mut left: u64) -> io::Result<()> {
+    channel.write_all(&wish(left)).await?;
+    let mut buffer = vec![0; BUFFER];
+    while left > 0 {
+        let count = channel.read(&mut buffer).await?;
+        assert!(count > 0, "the stream ended {left} bytes early");
+        left -= count as u64;
+    }
+    Ok(())
+}
+
+async fn send(mut channel: Box<dyn Channel>, mut left: u64) -> io::Result<()> {
+    channel.write_all(&gift(left)).await?;
+    let buffer = vec![7; BUFFER];
+    while left > 0 {
+        let count = left.min(BUFFER as u64);
+        channel.write_all(&buffer[..usize::try_from(count).expect("a buffer")]).await?;
+        left -= count;
+    }
+    channel.read_u8().await.map(drop)
 }
 
 async fn connects(connector: &dyn Connector) -> f64 {

@@ -7,7 +7,7 @@ mod bare;
 
 use crate::figure::{Figure, line};
 use crate::place;
-use bare::Bare;
+use bare::{Bare, To};
 use berth_load::{Measure, SERVER, guest};
 use berth_tests::native::{Client, image};
 use berth_tests::{Build, Home};
@@ -41,7 +41,7 @@ pub(crate) fn run(rounds: u32) {
         for ((name, measure), [ours, peer, limit]) in MEASURES.into_iter().zip(inwards) {
             ours.add(measure.of(machine.port));
             peer.add(measure.of(bare.port()));
-            if let Some(value) = bare.raw(measure) {
+            if let Some(value) = bare.raw(measure, To::Host) {
                 limit.add(value);
             }
             println!("round {round}: ports {name} so far ours ({ours}) hostfwd ({peer}) channel ({limit})");
@@ -49,7 +49,7 @@ pub(crate) fn run(rounds: u32) {
         for ((name, measure), [ours, peer, limit]) in MEASURES.into_iter().zip(outwards) {
             ours.add(machine.measures(measure, (HOST, SERVER).into()));
             peer.add(bare.measures(measure, (guest::HOST, SERVER).into()));
-            if let Some(value) = bare.raw(measure) {
+            if let Some(value) = bare.raw(measure, To::Guest) {
                 limit.add(value);
             }
             println!("round {round}: gateway {name} so far ours ({ours}) slirp ({peer}) channel ({limit})");

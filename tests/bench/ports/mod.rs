@@ -1,7 +1,11 @@
-//! P5: a published port, both halves of its way with a socket in the place of the VM's channel, against Debian's docker-proxy
-//! and a relay that has the kernel move the bytes: bulk in one and in 16 flows, connecting, and 100 clients that talk beside
-//! 1,000 that are silent. All three lead to the same server in the same container.
+//! P5: a published port, with a socket in the place of the VM's channel, against Debian's docker-proxy and a relay that has the
+//! kernel move the bytes: bulk in one and in 16 flows, connecting, and 100 clients that talk beside 1,000 that are silent. All
+//! lead to the same server in the same container.
+//!
+//! A port of ours is two relays one behind the other, berthd's and the engine's; both peers are one. So the engine's by itself
+//! is measured too: its clients come over the socket, and prove who they are, as berthd does.
 
+mod half;
 mod relay;
 
 use crate::figure::{Figure, line};
@@ -11,6 +15,7 @@ use berth_tests::native::{Engine, Ground, Ports, inside};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Where the relays are reached.
@@ -21,11 +26,14 @@ const SPLICE: u16 = 7002;
 const BULK: u64 = 512 << 20;
 
 const MEASURES: [(&str, Measure); 4] = [
-    ("ports-bulk [MB/s]", Measure::Bulk { bytes: BULK, flows: 1 }),
-    ("ports-bulk-16 [MB/s]", Measure::Bulk { bytes: BULK, flows: 16 }),
-    ("ports-connect-p99 [us]", Measure::ConnectP99),
-    ("ports-busy-of-1100 [exchanges/s]", Measure::Busy),
+    ("bulk [MB/s]", Measure::Bulk { bytes: BULK, flows: 1 }),
+    ("bulk-16 [MB/s]", Measure::Bulk { bytes: BULK, flows: 16 }),
+    ("connect-p99 [us]", Measure::ConnectP99),
+    ("busy-of-1100 [exchanges/s]", Measure::Busy),
 ];
+
+/// A way to the server, which is measured from within the ground.
+type Way = Arc<dyn Fn(Measure) -> f64 + Send + Sync>;
 
 /// Prints a line for each figure.
 pub(crate) fn run(rounds: u32) {
@@ -57,28 +65,34 @@ pub(crate) fn run(rounds: u32) {
     inside(ground.holder(), move || relay::serve(SPLICE, target));
 
     let at = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let relays = [at(published), at(PROXY), at(SPLICE)];
-    let there = move || relays.map(berth_load::answers);
-    let there = inside(ground.holder(), there).join().expect("the relays");
-    assert!(there[0] && there[2], "our port, or the relay that splices, does not answer");
-    if !there[1] {
+    let dir = ground.dir().to_owned();
+    let ways: [(&str, Way); 4] = [
+        ("both halves", Arc::new(move |measure| measure.of(at(published)))),
+        ("one relay", Arc::new(move |measure| measure.through(&|| half::connect(&dir, target)))),
+        ("docker-proxy", Arc::new(move |measure| measure.of(at(PROXY)))),
+        ("splice", Arc::new(move |measure| measure.of(at(SPLICE)))),
+    ];
+    let answer = move || [published, PROXY, SPLICE].map(|port| berth_load::answers(at(port)));
+    let [ours, proxy, splice] = inside(ground.holder(), answer).join().expect("the relays");
+    assert!(ours && splice, "our port, or the relay that splices, does not answer");
+    if !proxy {
         println!("note: docker-proxy does not answer here; it comes with Debian's docker.io");
     }
-    let mut all = MEASURES.map(|_| <[Figure; 3]>::default());
+    let mut all = MEASURES.map(|_| <[Figure; 4]>::default());
     for round in 1..=rounds {
         for ((name, measure), figures) in MEASURES.into_iter().zip(&mut all) {
-            for (at, figure) in figures.iter_mut().enumerate().filter(|(at, _)| there[*at]) {
-                let port = relays[at];
-                figure.add(inside(ground.holder(), move || measure.of(port)).join().expect("a measurement"));
+            for ((way, through), figure) in
+                ways.iter().zip(figures).filter(|((way, _), _)| proxy || *way != "docker-proxy")
+            {
+                let through = Arc::clone(through);
+                figure.add(inside(ground.holder(), move || through(measure)).join().expect("a measurement"));
+                println!("round {round}: {name} so far {way} ({figure})");
             }
-            println!(
-                "round {round}: {name} so far ours ({}) docker-proxy ({}) splice ({})",
-                figures[0], figures[1], figures[2]
-            );
         }
     }
-    for ((name, _), [ours, peer, limit]) in MEASURES.iter().zip(&all) {
-        line(name, ours, peer, limit);
+    for ((name, _), [ours, half, peer, limit]) in MEASURES.iter().zip(&all) {
+        line(&format!("ports-{name}"), ours, peer, limit);
+        line(&format!("ports-one-relay-{name}"), half, peer, limit);
     }
 }
 

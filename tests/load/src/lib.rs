@@ -4,7 +4,7 @@
 pub mod guest;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::Instant;
 
@@ -27,13 +27,34 @@ pub const ECHO: u8 = b'e';
 /// A client that asks for this is sent as many bytes as the eight behind it say.
 const SEND: u8 = b's';
 
+/// A client that says this sends as many bytes as the eight behind it say, and is sent one when they are there.
+const TAKE: u8 = b't';
+
 /// What a client says that wants so many bytes.
 #[must_use]
 pub fn wish(bytes: u64) -> [u8; 9] {
-    let mut wish = [SEND; 9];
-    wish[1..].copy_from_slice(&bytes.to_be_bytes());
-    wish
+    said(SEND, bytes)
 }
+
+/// What a client says that has so many bytes.
+#[must_use]
+pub fn gift(bytes: u64) -> [u8; 9] {
+    said(TAKE, bytes)
+}
+
+fn said(what: u8, bytes: u64) -> [u8; 9] {
+    let mut said = [what; 9];
+    said[1..].copy_from_slice(&bytes.to_be_bytes());
+    said
+}
+
+/// A connection of whatever kind.
+pub trait Connection: Read + Write + Send {}
+
+impl<T: Read + Write + Send> Connection for T {}
+
+/// Connects to the server.
+pub type Connect<'a> = &'a (dyn Fn() -> io::Result<Box<dyn Connection>> + Sync);
 
 /// Something that can be measured of a way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,16 +73,29 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// Measures.
+    /// Measures the way to an address.
     ///
     /// # Panics
     /// When the server is not reached.
     #[must_use]
     pub fn of(self, server: SocketAddr) -> f64 {
+        self.through(&|| {
+            let stream = TcpStream::connect(server)?;
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream))
+        })
+    }
+
+    /// Measures another way.
+    ///
+    /// # Panics
+    /// When the server is not reached.
+    #[must_use]
+    pub fn through(self, connect: Connect<'_>) -> f64 {
         match self {
-            Self::Bulk { bytes, flows } => bulk(server, bytes, flows),
-            Self::ConnectP99 => connect_p99(server),
-            Self::Busy => busy(server),
+            Self::Bulk { bytes, flows } => bulk(connect, bytes, flows),
+            Self::ConnectP99 => connect_p99(connect),
+            Self::Busy => busy(connect),
         }
     }
 
@@ -111,25 +145,43 @@ pub fn serve() {
 /// Serves one client, on a thread of its own.
 fn answer(mut stream: impl Read + Write + Send + 'static) {
     let serve = move || {
-        let mut wish = [0; 9];
-        match stream.read_exact(&mut wish[..1]) {
-            Ok(()) if wish[0] == ECHO => echo(&mut stream),
-            Ok(()) if wish[0] == SEND && stream.read_exact(&mut wish[1..]).is_ok() => {
-                let mut left = u64::from_be_bytes(wish[1..].try_into().expect("eight bytes"));
-                let bytes = vec![7; BUFFER];
-                while left > 0 {
-                    let count = left.min(BUFFER as u64);
-                    let piece = &bytes[..usize::try_from(count).expect("a buffer")];
-                    if stream.write_all(piece).is_err() {
-                        return;
-                    }
-                    left -= count;
+        let mut said = [0; 9];
+        match stream.read_exact(&mut said[..1]) {
+            Ok(()) if said[0] == ECHO => echo(&mut stream),
+            Ok(()) if stream.read_exact(&mut said[1..]).is_ok() => {
+                let bytes = u64::from_be_bytes(said[1..].try_into().expect("eight bytes"));
+                // A client that leaves in the middle is no failure of the server.
+                match said[0] {
+                    SEND => send(&mut stream, bytes).unwrap_or_default(),
+                    TAKE => take(&mut stream, bytes).unwrap_or_default(),
+                    _ => {}
                 }
             }
             _ => {}
         }
     };
     std::thread::Builder::new().stack_size(256 << 10).spawn(serve).expect("a thread");
+}
+
+fn send(stream: &mut impl Write, mut left: u64) -> io::Result<()> {
+    let bytes = vec![7; BUFFER];
+    while left > 0 {
+        let count = left.min(BUFFER as u64);
+        stream.write_all(&bytes[..usize::try_from(count).expect("a buffer")])?;
+        left -= count;
+    }
+    Ok(())
+}
+
+fn take(stream: &mut (impl Read + Write), mut left: u64) -> io::Result<()> {
+    let mut bytes = vec![0; BUFFER];
+    while left > 0 {
+        left = left.saturating_sub(stream.read(&mut bytes).and_then(|count| match count {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            count => Ok(count as u64),
+        })?);
+    }
+    stream.write_all(&[TAKE])
 }
 
 fn echo(stream: &mut (impl Read + Write)) {
@@ -141,14 +193,13 @@ fn echo(stream: &mut (impl Read + Write)) {
     }
 }
 
-fn echoing(port: SocketAddr) -> std::io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(port)?;
-    stream.set_nodelay(true)?;
+fn echoing(connect: Connect<'_>) -> io::Result<Box<dyn Connection>> {
+    let mut stream = connect()?;
     stream.write_all(&[ECHO])?;
     Ok(stream)
 }
 
-fn exchange(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<()> {
+fn exchange(stream: &mut dyn Connection, message: &[u8]) -> io::Result<()> {
     let mut back = [0; MESSAGE.len()];
     stream.write_all(message)?;
     stream.read_exact(&mut back[..message.len()])
@@ -156,16 +207,17 @@ fn exchange(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<()> {
 
 /// Whether the way to the server is there.
 #[must_use]
-pub fn answers(port: SocketAddr) -> bool {
-    echoing(port).and_then(|mut stream| exchange(&mut stream, b"x")).is_ok()
+pub fn answers(server: SocketAddr) -> bool {
+    let connect = || Ok(Box::new(TcpStream::connect(server)?) as Box<dyn Connection>);
+    echoing(&connect).and_then(|mut stream| exchange(&mut *stream, b"x")).is_ok()
 }
 
-fn bulk(port: SocketAddr, bytes: u64, flows: u64) -> f64 {
+fn bulk(connect: Connect<'_>, bytes: u64, flows: u64) -> f64 {
     let from = Instant::now();
     std::thread::scope(|scope| {
         for _ in 0..flows {
             scope.spawn(|| {
-                let mut stream = TcpStream::connect(port).expect("a connection");
+                let mut stream = connect().expect("a connection");
                 stream.write_all(&wish(bytes / flows)).expect("a wish");
                 let (mut buffer, mut got) = (vec![0; BUFFER], 0);
                 while got < bytes / flows {
@@ -179,10 +231,10 @@ fn bulk(port: SocketAddr, bytes: u64, flows: u64) -> f64 {
     bytes as f64 / 1e6 / from.elapsed().as_secs_f64()
 }
 
-fn connect_p99(port: SocketAddr) -> f64 {
+fn connect_p99(connect: Connect<'_>) -> f64 {
     let one = |_| {
         let from = Instant::now();
-        exchange(&mut echoing(port).expect("a connection"), b"x").expect("an answer");
+        exchange(&mut *echoing(connect).expect("a connection"), b"x").expect("an answer");
         from.elapsed().as_secs_f64() * 1e6
     };
     p99((0..CONNECTS).map(one).collect())
@@ -195,20 +247,20 @@ pub fn p99(mut values: Vec<f64>) -> f64 {
     values[values.len() * 99 / 100]
 }
 
-fn busy(port: SocketAddr) -> f64 {
+fn busy(connect: Connect<'_>) -> f64 {
     let open = |_| {
-        let mut stream = echoing(port).expect("a connection");
-        exchange(&mut stream, b"x").expect("an answer");
+        let mut stream = echoing(connect).expect("a connection");
+        exchange(&mut *stream, b"x").expect("an answer");
         stream
     };
-    let silent: Vec<TcpStream> = (0..SILENT).map(open).collect();
-    let mut busy: Vec<TcpStream> = (0..BUSY).map(open).collect();
+    let silent: Vec<_> = (0..SILENT).map(open).collect();
+    let mut busy: Vec<_> = (0..BUSY).map(open).collect();
     let from = Instant::now();
     std::thread::scope(|scope| {
         for some in busy.chunks_mut(BUSY / TALKERS) {
             scope.spawn(|| {
                 for _ in 0..EXCHANGES {
-                    some.iter_mut().for_each(|stream| exchange(stream, &MESSAGE).expect("an answer"));
+                    some.iter_mut().for_each(|stream| exchange(&mut **stream, &MESSAGE).expect("an answer"));
                 }
             });
         }
