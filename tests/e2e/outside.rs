@@ -1,11 +1,14 @@
 //! The way out of a container: the host's names and loopback by their names, everything else as from the host, and no API
 //! anywhere on the way (S13).
 
-use berth_tests::{HERE, HERE_V6, Home, Ran, Registry, SILENT, WORD, ip, on_own_network, run, serve_a_word};
+use berth_tests::{
+    HERE, HERE_V6, Home, Ran, Registry, SILENT, WORD, eventually, free_port, ip, on_own_network, run, serve_a_word,
+};
 use std::{
     collections::BTreeSet,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket},
-    process::Command,
+    process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 const SCAN: &str = include_str!("scan.py");
@@ -31,7 +34,7 @@ fn a_container_reaches_what_its_host_reaches_and_no_api() {
         let read = inside(options, &format!("curl -s http://host.docker.internal:{port}/"));
         assert_eq!(read.ok(), WORD);
         reaches_names_of_the_host(&|script: &str| inside(options, script));
-        let refused = inside(options, &format!("curl -sS http://host.docker.internal:{}/", berth_tests::free_port()));
+        let refused = inside(options, &format!("curl -sS http://host.docker.internal:{}/", free_port()));
         // curl's code for a connection that could not be made.
         assert!(refused.fails(7).contains("Could not connect") || refused.stderr.contains("refused"), "{refused}");
         let loopback = inside(options, &format!("curl -sS -m 5 http://127.0.0.1:{port}/"));
@@ -50,7 +53,7 @@ fn what_is_refused_silent_or_unreachable_looks_to_a_container_as_to_its_host() {
         let tools = registry.image("tools:latest");
         home.berth(&["pull", &tools]).ok();
         home.berth(&["network", "create", "--ipv6", "both"]).ok();
-        let (open, closed) = (serve_a_word("::"), berth_tests::free_port());
+        let (open, closed) = (serve_a_word("::"), free_port());
         let attempts = [
             format!("tcp {HERE} {open}"),
             format!("tcp {HERE} {closed}"),
@@ -99,6 +102,54 @@ fn a_container_reaches_the_outside_over_ipv6_as_over_ipv4() {
             assert!(named.ok().starts_with("fdbe:7268:7570::2 "), "{named}");
         }
     });
+}
+
+#[test]
+fn pulls_and_containers_go_out_through_the_proxy_of_the_user_and_by_no_other_way() {
+    on_own_network(|| {
+        let (registry, home, port) = (Registry::open(), Home::new(), free_port());
+        let write = |name: &str, text: String| std::fs::write(home.path().join(name), text).expect("write");
+        write("settings.json", format!(r#"{{"proxy": "socks5://me:secret@127.0.0.1:{port}"}}"#));
+        write("daemon.json", format!(r#"{{"insecure-registries": ["{HERE}:{}"]}}"#, registry.port()));
+        home.berth(&["up"]).ok();
+        let image = |name: &str| format!("{HERE}:{}/{name}:latest", registry.port());
+        let (tools, page) = (image("tools"), serve_a_word("0.0.0.0"));
+        let read = |host: &str| {
+            home.docker(&["run", "--rm", &tools, "curl", "-sS", "-m", "10", &format!("http://{host}:{page}/")])
+        };
+        let proxy = Socks::start(port);
+        home.berth(&["pull", &tools]).ok();
+        assert_eq!(read(HERE).ok(), WORD);
+        drop(proxy);
+        let pulled = home.berth(&["pull", &image("busybox")]);
+        assert_eq!(pulled.code, Some(1), "there was another way than the proxy: {pulled}");
+        assert_ne!(read(HERE).code, Some(0), "there was another way than the proxy");
+        assert_eq!(read("host.docker.internal").ok(), WORD, "the host itself needs none");
+        let _again = Socks::start(port);
+        home.berth(&["pull", &image("busybox")]).ok();
+        assert_eq!(read(HERE).ok(), WORD);
+    });
+}
+
+/// A proxy that speaks SOCKS5; it ends with this value.
+struct Socks(Child);
+
+impl Socks {
+    fn start(port: u16) -> Self {
+        let mut command = Command::new("microsocks");
+        command.args(["-i", "127.0.0.1", "-p", &port.to_string(), "-u", "me", "-P", "secret"]);
+        command.stderr(Stdio::null());
+        let proxy = Self(command.spawn().expect("microsocks is installed"));
+        eventually("the proxy listens", Duration::from_secs(20), || TcpStream::connect(("127.0.0.1", port)).ok());
+        proxy
+    }
+}
+
+impl Drop for Socks {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
 }
 
 /// Sends datagrams to every address of the host back to who sent them.

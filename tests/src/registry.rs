@@ -33,9 +33,22 @@ impl Registry {
     /// When it does not answer.
     #[must_use]
     pub fn start() -> Self {
+        Self::at("127.0.0.1")
+    }
+
+    /// The same at every address of a network that is the case's own.
+    ///
+    /// # Panics
+    /// When it does not answer.
+    #[must_use]
+    pub fn open() -> Self {
+        Self::at("0.0.0.0")
+    }
+
+    fn at(address: &str) -> Self {
         let storage = Build::registry_storage();
         assert!(storage.exists(), "{} is missing: run `cargo xtask fixtures`", storage.display());
-        Self::serve(&storage, |port| format!("http: {{ addr: '127.0.0.1:{port}' }}\n"))
+        Self::serve(&storage, |port| format!("http: {{ addr: '{address}:{port}' }}\n"))
     }
 
     /// Starts one that has nothing, to push to.

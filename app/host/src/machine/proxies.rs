@@ -20,7 +20,10 @@ pub(super) fn complete(settings: &mut ProxySettings, variable: impl Fn(&str) -> 
         if is_list || value.starts_with("http://") || value.starts_with("https://") {
             *setting = value;
         } else {
-            tracing::warn!("{} is no HTTP proxy; registries are reached without it", names[0]);
+            tracing::warn!(
+                "{} is no HTTP proxy; registries are reached without it: set \"proxy\" in settings.json for all that goes out",
+                names[0]
+            );
         }
     }
 }

@@ -64,7 +64,7 @@ impl ProxySettings {
             let host = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
             if !address.is_empty() && host.is_none_or(|host| host.is_empty() || host.contains(char::is_whitespace)) {
                 return Err(format!(
-                    "{key} is no address of a proxy: write http:// or https://, the host and the port, such as http://proxy.example.com:3128"
+                    "{key} is no address of a proxy: write http:// or https://, the host and the port, such as http://proxy.example.com:3128; one that speaks SOCKS5 is for all that goes out, and is set in settings.json"
                 ));
             }
         }
