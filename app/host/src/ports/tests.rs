@@ -1,6 +1,5 @@
 //! Published ports with real sockets of this host and a guest of functions.
 
-#[cfg(target_os = "linux")]
 mod addresses;
 
 use super::*;

@@ -1,5 +1,6 @@
 //! Addresses of this host that go and come back, as those of a VPN, of a cable and of a computer that slept do: in a
 //! network of the test's own.
+#![cfg(target_os = "linux")]
 
 use super::*;
 use nix::sched::{CloneFlags, unshare};
