@@ -74,6 +74,11 @@ impl Window {
             .unwrap_or_else(|error| panic!("{id}: {error}"))
     }
 
+    /// Types into the element with this test id.
+    async fn type_into(&self, id: &str, text: &str) {
+        self.find(id, SOON).await.send_keys(text).await.expect("keys");
+    }
+
     async fn click(&self, id: &str, limit: Duration) {
         self.find(id, limit).await.click().await.expect("click");
     }
@@ -146,4 +151,63 @@ async fn from_an_empty_list_to_the_page_and_back() {
     assert_eq!(home.berth(&["ps", "-aq"]).ok(), "");
     window.close().await;
     assert_eq!(home.status()["state"], "running", "closing the window stops nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_container_from_its_form_to_its_end_by_clicking() {
+    let (home, display) = (Home::up(), Display::start());
+    home.berth(&["welcome"]).ok();
+    let window = Window::open(&home, &display).await;
+    window.reads("machine-state", "Running", BOOT).await;
+
+    // A port that is taken says by whom; a free one is taken.
+    window.click("run-open", SOON).await;
+    window.type_into("run-image", "berth/welcome:latest").await;
+    window.type_into("run-name", "shop").await;
+    window.type_into("run-port-inside-0", "80").await;
+    window.type_into("run-port-host-0", "8080").await;
+    window.reads("run-port-note-0", "welcome", SOON).await;
+    let host = window.find("run-port-host-0", SOON).await;
+    host.clear().await.expect("clear");
+    let port = free_port();
+    host.send_keys(&port.to_string()).await.expect("keys");
+    window.reads("run-port-note-0", "free", SOON).await;
+    let line = format!("docker run -d --name shop -p {port}:80 berth/welcome:latest");
+    window.reads("run-line", &line, SOON).await;
+    window.picture("5-run").await;
+    window.click("run-start", SOON).await;
+    window.reads("container-state-shop", "Running", BOOT).await;
+    let page = format!("http://localhost:{port}/");
+    eventually("its page", SOON, || get(&page).ok().filter(|page| page.body.contains("Your first container")));
+
+    // A shell changes the page, and its log tells of it.
+    window.click("container-show-shop", SOON).await;
+    window.click("detail-tab-terminal", SOON).await;
+    window.find("terminal", SOON).await;
+    let keys = window.client.wait().at_most(SOON).for_element(Locator::Css(".xterm-helper-textarea")).await;
+    let keys = keys.expect("a terminal");
+    keys.send_keys("echo changed by hand > /srv/www/index.html; echo seen > /proc/1/fd/1\n").await.expect("keys");
+    eventually("the page changes", SOON, || get(&page).ok().filter(|page| page.body.contains("changed by hand")));
+    window.picture("6-terminal").await;
+    window.click("detail-tab-logs", SOON).await;
+    window.reads("log", "seen", SOON).await;
+    window.click("detail-tab-stats", SOON).await;
+    window.find("stats", SOON).await;
+    window.picture("7-stats").await;
+
+    // Its memory is limited while it runs.
+    window.click("detail-menu", SOON).await;
+    window.click("detail-limits", SOON).await;
+    window.type_into("limits-memory", "64m").await;
+    window.click("edit-send", SOON).await;
+    window.reads("notice-title", "shop", SOON).await;
+    let memory = || home.docker(&["inspect", "-f", "{{.HostConfig.Memory}}", "shop"]).ok();
+    assert_eq!(memory().trim(), (64 << 20).to_string());
+
+    window.click("back", SOON).await;
+    window.click("container-stop-shop", SOON).await;
+    window.reads("container-state-shop", "Exited", BOOT).await;
+    window.click("container-remove-shop", SOON).await;
+    eventually("it is gone", SOON, || (!home.berth(&["ps", "-a"]).ok().contains("shop")).then_some(()));
+    window.close().await;
 }
