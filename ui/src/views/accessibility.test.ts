@@ -132,8 +132,9 @@ test.each<Edit>(["rename", "limits", "commit"])("the dialog to %s", async (edit)
   const link = { rename: async () => ok(null), update: async () => ok(null), commit: async () => ok("id") };
   const edits = new Edits(link, vi.fn());
   edits.show(edit, row(1));
-  if (!edits.open) throw new Error("it is open");
-  show((target) => mount(EditDialog, { target, props: { edits, open: edits.open } }));
+  const { open } = edits;
+  if (!open) throw new Error("it is open");
+  show((target) => mount(EditDialog, { target, props: { edits, open } }));
   expect(await wrong()).toEqual([]);
 });
 
