@@ -201,8 +201,8 @@ async fn a_container_from_its_form_to_its_end_by_clicking() {
     window.type_into("limits-memory", "64m").await;
     window.click("edit-send", SOON).await;
     window.reads("notice-title", "shop", SOON).await;
-    let memory = || home.docker(&["inspect", "-f", "{{.HostConfig.Memory}}", "shop"]).ok();
-    assert_eq!(memory().trim(), (64 << 20).to_string());
+    let memory = home.docker(&["inspect", "-f", "{{.HostConfig.Memory}}", "shop"]);
+    assert_eq!(memory.ok().trim(), (64 << 20).to_string());
 
     window.click("back", SOON).await;
     window.click("container-stop-shop", SOON).await;
