@@ -156,7 +156,8 @@ async fn from_an_empty_list_to_the_page_and_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_container_from_its_form_to_its_end_by_clicking() {
     let (home, display) = (Home::up(), Display::start());
-    home.berth(&["welcome"]).ok();
+    let welcome = home.berth(&["welcome"]);
+    let taken = welcome.ok().trim().rsplit(':').next().expect("an address with a port").to_owned();
     let window = Window::open(&home, &display).await;
     window.reads("machine-state", "Running", BOOT).await;
 
@@ -165,7 +166,7 @@ async fn a_container_from_its_form_to_its_end_by_clicking() {
     window.type_into("run-image", "berth/welcome:latest").await;
     window.type_into("run-name", "shop").await;
     window.type_into("run-port-inside-0", "80").await;
-    window.type_into("run-port-host-0", "8080").await;
+    window.type_into("run-port-host-0", &taken).await;
     window.reads("run-port-note-0", "welcome", SOON).await;
     let host = window.find("run-port-host-0", SOON).await;
     host.clear().await.expect("clear");
