@@ -141,6 +141,8 @@ async fn from_an_empty_list_to_the_page_and_back() {
     home.berth(&["up"]).ok();
     assert!(get(&link).expect("the page").body.contains("Your first container is running."), "nothing was stopped");
     let window = Window::open(&home, &display).await;
+    // The browser may not have kept yet what was chosen just before the crash.
+    window.speak("en").await;
     window.reads("container-state-welcome", "Running", SOON).await;
 
     window.click("container-stop-welcome", SOON).await;
@@ -201,7 +203,7 @@ async fn a_container_from_its_form_to_its_end_by_clicking() {
     window.click("detail-limits", SOON).await;
     window.type_into("limits-memory", "64m").await;
     window.click("edit-send", SOON).await;
-    window.reads("notice-title", "shop", SOON).await;
+    window.reads("notice-title", "new limits", SOON).await;
     let memory = home.docker(&["inspect", "-f", "{{.HostConfig.Memory}}", "shop"]);
     assert_eq!(memory.ok().trim(), (64 << 20).to_string());
 
