@@ -1,7 +1,8 @@
 //! Images as a list shows them, and what is told while they come and go.
 
+use crate::container::ContainerRow;
 pub use bollard::models::ImageSummary;
-use bollard::models::{CreateImageInfo, ProgressDetail};
+use bollard::models::{ContainerSummary, CreateImageInfo, ProgressDetail};
 use serde::{Deserialize, Serialize};
 
 /// What docker shows for an image without a name.
@@ -27,13 +28,16 @@ pub struct ImageRow {
 
 /// An image, layer by layer. Sizes are bytes, unpacked; a file with several names counts once.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all(deserialize = "PascalCase"))]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "PascalCase")]
 pub struct Exploration {
     /// `sha256:` and 64 hex digits.
     pub id: String,
     /// Of all layers.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub size: u64,
     /// Of files that later layers overwrite or delete.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub wasted: u64,
     /// Lowest first.
     pub layers: Vec<ExploredLayer>,
@@ -43,38 +47,92 @@ pub struct Exploration {
 
 /// A layer, and what it does to the files of those below.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all(deserialize = "PascalCase"))]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "PascalCase")]
 pub struct ExploredLayer {
     /// Digest of the uncompressed archive.
     pub diff_id: String,
     /// When it was made, seconds since the Unix epoch.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub created: u64,
     /// The command that made it.
     pub created_by: String,
     /// Of its files.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub size: u64,
     /// Files that were not there.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub added: u64,
     /// Files in the place of others.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub changed: u64,
     /// Files of the layers below that are gone.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub removed: u64,
     /// Of its files that later layers overwrite or delete.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub wasted: u64,
 }
 
 /// A file that is in the image and cannot be seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all(deserialize = "PascalCase"))]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "PascalCase")]
 pub struct WastedFile {
     /// Absolute in the container.
     pub path: String,
     /// Of the file.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub size: u64,
     /// The layer that has it, counted from 0.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub layer: usize,
     /// The layer that overwrites or deletes it.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
     pub hidden_by: usize,
+}
+
+/// A step by which an image came about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "PascalCase")]
+pub struct HistoryStep {
+    /// When, seconds since the Unix epoch.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
+    pub created: u64,
+    /// The command.
+    pub created_by: String,
+    /// Bytes of the layer that it made; 0 when it made none.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
+    pub size: u64,
+    /// A person's words.
+    pub comment: String,
+}
+
+/// A container that stands on an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct ImageUser {
+    /// `sha256:` and 64 hex digits.
+    pub image: String,
+    /// Full id of the container.
+    pub container: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it has processes.
+    pub live: bool,
+}
+
+/// What a prune of images freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct FreedImages {
+    /// How many images are gone.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
+    pub images: usize,
+    /// Bytes.
+    #[cfg_attr(feature = "specta", specta(type = u32))]
+    pub bytes: u64,
 }
 
 /// An image that a tag means, or meant before. Times are seconds since the Unix epoch.
@@ -168,6 +226,15 @@ impl ImageRow {
                 _ => row(name, NONE),
             })
             .collect()
+    }
+}
+
+impl ImageUser {
+    pub(crate) fn of(summary: ContainerSummary) -> Option<Self> {
+        let image = summary.image_id.clone()?;
+        let row = ContainerRow::from(summary);
+        let live = row.state.is_live();
+        Some(Self { image, live, container: row.id, name: row.name })
     }
 }
 

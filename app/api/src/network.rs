@@ -1,9 +1,118 @@
-//! A network to create: docker's options as data.
+//! Networks as a list shows them, and one to create: docker's options as data.
 
-use crate::error::Error;
-use bollard::models::{ConfigReference, Ipam, IpamConfig, NetworkCreateRequest};
+use crate::{container::ContainerRow, error::Error};
+use bollard::models::{ConfigReference, ContainerSummary, Ipam, IpamConfig, NetworkCreateRequest};
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
 use std::{collections::HashMap, net::IpAddr};
+
+/// One network, and who is on it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct NetworkRow {
+    /// Full id, 64 hex digits.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// `bridge`, `host`, `null` and so on.
+    pub driver: String,
+    /// Nothing of it reaches the outside.
+    pub internal: bool,
+    /// Its subnets, such as `172.18.0.0/16`.
+    pub subnets: Vec<String>,
+    /// The gateways in them.
+    pub gateways: Vec<String>,
+    /// The containers on it, by name.
+    pub members: Vec<NetworkMember>,
+}
+
+/// A container that is on a network.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct NetworkMember {
+    /// Its name.
+    pub name: String,
+    /// Full id of the container.
+    pub container: String,
+    /// Its address there; empty while it does not run.
+    pub address: String,
+    /// Whether it has processes.
+    pub live: bool,
+}
+
+/// A network as a person asks for it; what is empty is the engine's choice.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+pub struct NetworkForm {
+    /// Its name.
+    pub name: String,
+    /// Such as `10.7.0.0/24`.
+    pub subnet: String,
+    /// An address in the subnet.
+    pub gateway: String,
+    /// Nothing of it reaches the outside.
+    pub internal: bool,
+}
+
+impl NetworkForm {
+    /// The network to create.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a subnet or gateway that is none.
+    pub fn spec(self) -> Result<NetworkSpec, Error> {
+        let given = |text: String| Some(text).filter(|text| !text.is_empty()).into_iter().collect::<Vec<_>>();
+        let subnets = subnets(&given(self.subnet), &[], &given(self.gateway), &[])?;
+        Ok(NetworkSpec { name: self.name, internal: self.internal, subnets, ..NetworkSpec::default() })
+    }
+}
+
+/// What the engine lists of a network.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(crate) struct Listed {
+    id: String,
+    name: String,
+    driver: String,
+    #[serde(default)]
+    internal: bool,
+    #[serde(rename = "IPAM", default)]
+    ipam: Option<Ipam>,
+}
+
+impl NetworkRow {
+    /// The networks with the containers that are on each, by name.
+    pub(crate) fn all(networks: Vec<Listed>, containers: Vec<ContainerSummary>) -> Vec<Self> {
+        let mut rows: Vec<_> = networks.into_iter().map(Self::empty).collect();
+        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        for mut container in containers {
+            let settings = container.network_settings.take().and_then(|settings| settings.networks);
+            let row = ContainerRow::from(container);
+            for (name, endpoint) in settings.unwrap_or_default() {
+                let id = endpoint.network_id.unwrap_or_default();
+                let Some(network) = rows.iter_mut().find(|one| one.id == id || (id.is_empty() && one.name == name))
+                else {
+                    continue;
+                };
+                network.members.push(NetworkMember {
+                    name: row.name.clone(),
+                    container: row.id.clone(),
+                    address: endpoint.ip_address.unwrap_or_default(),
+                    live: row.state.is_live(),
+                });
+            }
+        }
+        rows.iter_mut().for_each(|row| row.members.sort());
+        rows
+    }
+
+    fn empty(listed: Listed) -> Self {
+        let nets = listed.ipam.and_then(|ipam| ipam.config).unwrap_or_default();
+        let subnets = nets.iter().filter_map(|net| net.subnet.clone()).collect();
+        let gateways = nets.into_iter().filter_map(|net| net.gateway).collect();
+        let Listed { id, name, driver, internal, .. } = listed;
+        Self { id, name, driver, internal, subnets, gateways, members: Vec::new() }
+    }
+}
 
 /// A network to create. `Default` is docker's default for everything except `name`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -133,6 +242,41 @@ mod tests {
 
     fn strings(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|text| (*text).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_network_has_the_containers_that_are_on_it() {
+        let listed = |json| serde_json::from_value::<Listed>(json).unwrap();
+        let networks = vec![
+            listed(serde_json::json!({ "Id": "2", "Name": "web", "Driver": "bridge", "Internal": true,
+                "IPAM": { "Config": [{ "Subnet": "10.7.0.0/24", "Gateway": "10.7.0.1" }] } })),
+            listed(serde_json::json!({ "Id": "1", "Name": "none", "Driver": "null", "IPAM": { "Config": null } })),
+        ];
+        let on = |name: &str, state: &str, network: &str, id: &str, address: &str| {
+            serde_json::from_value(serde_json::json!({ "Id": name, "Names": [format!("/{name}")], "State": state,
+                "NetworkSettings": { "Networks": { network: { "NetworkID": id, "IPAddress": address } } } }))
+            .unwrap()
+        };
+        let containers = vec![on("b", "running", "web", "2", "10.7.0.2"), on("a", "created", "web", "", "")];
+        let rows = NetworkRow::all(networks, containers);
+        assert_eq!(rows.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(), ["none", "web"]);
+        let web = &rows[1];
+        assert_eq!(
+            (web.subnets.as_slice(), web.gateways.as_slice()),
+            (["10.7.0.0/24".into()].as_slice(), ["10.7.0.1".into()].as_slice())
+        );
+        assert!(web.internal);
+        let members: Vec<_> =
+            web.members.iter().map(|one| (one.name.as_str(), one.address.as_str(), one.live)).collect();
+        assert_eq!(members, [("a", "", false), ("b", "10.7.0.2", true)]);
+    }
+
+    #[test]
+    fn what_a_person_leaves_out_is_the_engines_choice() {
+        let form = NetworkForm { name: "web".into(), ..NetworkForm::default() };
+        assert_eq!(form.clone().spec().unwrap(), NetworkSpec { name: "web".into(), ..NetworkSpec::default() });
+        let lost = NetworkForm { gateway: "10.7.0.1".into(), ..form };
+        assert!(lost.spec().is_err(), "a gateway without a subnet");
     }
 
     #[test]

@@ -60,6 +60,36 @@ export const commands = {
 	listImages: () => typedError<ImageRow[], Problem>(__TAURI_INVOKE("list_images")),
 	/**  Changes limits and restart policy of a container; what is empty stays. */
 	updateContainer: (id: string, limits: LimitsForm, restart: string) => typedError<null, Problem>(__TAURI_INVOKE("update_container", { id, limits, restart })),
+	/**  Every published port now, and all of them again after every change. */
+	followPorts: (stream: number, onPorts: Channel<PublishedPort[]>) => typedError<null, Problem>(__TAURI_INVOKE("follow_ports", { stream, onPorts })),
+	/**  Opens a port, such as `8080/tcp`, to everyone in the network, or to this computer only. */
+	sharePort: (port: string, on: boolean) => typedError<PublishedPort[], Problem>(__TAURI_INVOKE("share_port", { port, on })),
+	/**  The containers that stand on images, newest first. */
+	imageUsers: () => typedError<ImageUser[], Problem>(__TAURI_INVOKE("image_users")),
+	/**  Pulls an image; it ends when it is there. */
+	pullImage: (stream: number, reference: string, onProgress: Channel<PullProgress>) => typedError<null, Problem>(__TAURI_INVOKE("pull_image", { stream, reference, onProgress })),
+	/**  Gives an image another name. */
+	tagImage: (image: string, name: string) => typedError<null, Problem>(__TAURI_INVOKE("tag_image", { image, name })),
+	/**  Removes a name of an image, and the image with its last name; `force` also where stopped containers stand on it. */
+	removeImage: (name: string, force: boolean) => typedError<null, Problem>(__TAURI_INVOKE("remove_image", { name, force })),
+	/**  Removes the images that no container has: those without a name, or all of them. */
+	pruneImages: (all: boolean) => typedError<FreedImages, Problem>(__TAURI_INVOKE("prune_images", { all })),
+	/**  What each layer of an image does, and what is wasted. */
+	exploreImage: (name: string) => typedError<Exploration, Problem>(__TAURI_INVOKE("explore_image", { name })),
+	/**  How an image came about, the last step first. */
+	imageHistory: (name: string) => typedError<HistoryStep[], Problem>(__TAURI_INVOKE("image_history", { name })),
+	/**  Every network, by name. */
+	listNetworks: () => typedError<NetworkRow[], Problem>(__TAURI_INVOKE("list_networks")),
+	/**  Creates a network; gives its id. */
+	createNetwork: (form: NetworkForm) => typedError<string, Problem>(__TAURI_INVOKE("create_network", { form })),
+	/**  Removes a network that no container is on. */
+	removeNetwork: (id: string) => typedError<null, Problem>(__TAURI_INVOKE("remove_network", { id })),
+	/**  Removes the networks that no container is on; gives their names. */
+	pruneNetworks: () => typedError<string[], Problem>(__TAURI_INVOKE("prune_networks")),
+	/**  Puts a container on a network. */
+	connectNetwork: (id: string, container: string) => typedError<null, Problem>(__TAURI_INVOKE("connect_network", { id, container })),
+	/**  Takes a container off a network. */
+	disconnectNetwork: (id: string, container: string) => typedError<null, Problem>(__TAURI_INVOKE("disconnect_network", { id, container })),
 	/**  Opens a page of a container in the browser. */
 	openPage: (url: string) => typedError<null, Problem>(__TAURI_INVOKE("open_page", { url })),
 	/**  The language of the tray's menu. */
@@ -180,6 +210,60 @@ export type ContainerState =
 /**  Something came, went or changed: the lists of these kinds are to be read again. */
 export type EngineChanged = Kind[];
 
+/**  An image, layer by layer. Sizes are bytes, unpacked; a file with several names counts once. */
+export type Exploration = {
+	/**  `sha256:` and 64 hex digits. */
+	Id: string,
+	/**  Of all layers. */
+	Size: number,
+	/**  Of files that later layers overwrite or delete. */
+	Wasted: number,
+	/**  Lowest first. */
+	Layers: ExploredLayer[],
+	/**  The files that waste most, the largest first. */
+	Largest: WastedFile[],
+};
+
+/**  A layer, and what it does to the files of those below. */
+export type ExploredLayer = {
+	/**  Digest of the uncompressed archive. */
+	DiffId: string,
+	/**  When it was made, seconds since the Unix epoch. */
+	Created: number,
+	/**  The command that made it. */
+	CreatedBy: string,
+	/**  Of its files. */
+	Size: number,
+	/**  Files that were not there. */
+	Added: number,
+	/**  Files in the place of others. */
+	Changed: number,
+	/**  Files of the layers below that are gone. */
+	Removed: number,
+	/**  Of its files that later layers overwrite or delete. */
+	Wasted: number,
+};
+
+/**  What a prune of images freed. */
+export type FreedImages = {
+	/**  How many images are gone. */
+	images: number,
+	/**  Bytes. */
+	bytes: number,
+};
+
+/**  A step by which an image came about. */
+export type HistoryStep = {
+	/**  When, seconds since the Unix epoch. */
+	Created: number,
+	/**  The command. */
+	CreatedBy: string,
+	/**  Bytes of the layer that it made; 0 when it made none. */
+	Size: number,
+	/**  A person's words. */
+	Comment: string,
+};
+
 /**  One name of one image; an image with two tags is two rows. */
 export type ImageRow = {
 	/**  `sha256:` and 64 hex digits. */
@@ -192,6 +276,18 @@ export type ImageRow = {
 	created: number,
 	/**  Bytes of its layers, unpacked. */
 	size: number,
+};
+
+/**  A container that stands on an image. */
+export type ImageUser = {
+	/**  `sha256:` and 64 hex digits. */
+	image: string,
+	/**  Full id of the container. */
+	container: string,
+	/**  Its name. */
+	name: string,
+	/**  Whether it has processes. */
+	live: boolean,
 };
 
 /**  What the engine keeps. */
@@ -275,6 +371,59 @@ export type MachineStatus = {
 	home: string,
 };
 
+/**  A network as a person asks for it; what is empty is the engine's choice. */
+export type NetworkForm = {
+	/**  Its name. */
+	name: string,
+	/**  Such as `10.7.0.0/24`. */
+	subnet: string,
+	/**  An address in the subnet. */
+	gateway: string,
+	/**  Nothing of it reaches the outside. */
+	internal: boolean,
+};
+
+/**  A container that is on a network. */
+export type NetworkMember = {
+	/**  Its name. */
+	name: string,
+	/**  Full id of the container. */
+	container: string,
+	/**  Its address there; empty while it does not run. */
+	address: string,
+	/**  Whether it has processes. */
+	live: boolean,
+};
+
+/**  One network, and who is on it. */
+export type NetworkRow = {
+	/**  Full id, 64 hex digits. */
+	id: string,
+	/**  Its name. */
+	name: string,
+	/**  `bridge`, `host`, `null` and so on. */
+	driver: string,
+	/**  Nothing of it reaches the outside. */
+	internal: boolean,
+	/**  Its subnets, such as `172.18.0.0/16`. */
+	subnets: string[],
+	/**  The gateways in them. */
+	gateways: string[],
+	/**  The containers on it, by name. */
+	members: NetworkMember[],
+};
+
+/**  How a published port is. */
+export type PortHealth = 
+/**  berthd listens. */
+"listening" | 
+/**  Another program has it; berthd takes it once it is free. */
+"held" | 
+/**  This computer does not have the address now; berthd listens once it has. */
+"address-absent" | 
+/**  The system does not give it. */
+"refused";
+
 /**  One port of a container. */
 export type PortRow = {
 	/**  Addresses on the host; empty when the port is only exposed. */
@@ -318,6 +467,32 @@ export type Problem = {
 	message: string,
 	/**  What the user can do about it, when that is known. */
 	hint: string | null,
+};
+
+/**  One published port. */
+export type PublishedPort = {
+	/**  Full id of the container. */
+	container: string,
+	/**  Its name. */
+	name: string,
+	/**  Addresses on the host where berthd listens now, such as `127.0.0.1` and `::1`. */
+	host_ips: string[],
+	/**  The port on the host; 0 while any free one is waited for. */
+	host_port: number,
+	/**  The port in the container. */
+	container_port: number,
+	/**  `tcp` or `udp`. */
+	protocol: string,
+	/**  Where a browser finds it; empty for UDP. */
+	url: string,
+	/**  How it is. */
+	health: PortHealth,
+	/**  Why it does not listen everywhere, one sentence. */
+	error: string | null,
+	/**  The address that was given when it was published. */
+	given_ip: string | null,
+	/**  Whether it is open to others than this computer. */
+	shared: boolean,
 };
 
 /**  One message of a pull, a push or a load. */
@@ -404,6 +579,18 @@ export type Usage = {
 	processes: number,
 	/**  How long its processes waited. */
 	pressure: Pressure,
+};
+
+/**  A file that is in the image and cannot be seen. */
+export type WastedFile = {
+	/**  Absolute in the container. */
+	Path: string,
+	/**  Of the file. */
+	Size: number,
+	/**  The layer that has it, counted from 0. */
+	Layer: number,
+	/**  The layer that overwrites or deletes it. */
+	HiddenBy: number,
 };
 
 /**  The running welcome container. */

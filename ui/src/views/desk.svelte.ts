@@ -7,6 +7,7 @@ import { UsageBoard } from "$domain/containers/usage.svelte";
 import { LogBook } from "$domain/logs/log-book.svelte";
 import { Machine } from "$domain/machine/machine.svelte";
 import { Notices } from "$domain/notices/notices.svelte";
+import { Ports } from "$domain/ports/ports.svelte";
 import { RunDesk } from "$domain/run/run.svelte";
 import { Terminals } from "$domain/terminal/terminals.svelte";
 import { xtermScreen } from "$domain/terminal/xterm-screen";
@@ -17,6 +18,7 @@ import { ThemeChoice } from "$shared/theme.svelte";
 import { detailLink, editLink, logLink } from "./links/container";
 import { containerLink } from "./links/containers";
 import { machineLink } from "./links/machine";
+import { portLink } from "./links/ports";
 import { runLink } from "./links/run";
 import { copy } from "./links/shell";
 import { terminalLink } from "./links/terminal";
@@ -33,6 +35,7 @@ export class Desk {
   readonly usage = new UsageBoard(containerLink.usage);
   readonly detail = new Detail(detailLink, (title, problem) => this.notices.tell(title, problem));
   readonly edits = new Edits(editLink, (title) => this.notices.say(title));
+  readonly ports = new Ports(portLink, (title, problem) => this.notices.tell(title, problem));
   readonly run = new RunDesk(
     runLink,
     (title, problem) => this.notices.tell(title, problem),
@@ -50,8 +53,11 @@ export class Desk {
 
   /** Reads every list when the engine answers, and forgets them when it is gone. */
   engine(answers: boolean): void {
-    if (answers) void this.containers.refresh();
-    else {
+    if (answers) {
+      void this.containers.refresh();
+      this.ports.open();
+    } else {
+      this.ports.clear();
       this.containers.clear();
       this.terminals.clear();
     }

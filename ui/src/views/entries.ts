@@ -5,6 +5,7 @@ import ContainersView from "./ContainersView.svelte";
 import type { Desk } from "./desk.svelte";
 import MachineView from "./MachineView.svelte";
 import type { View } from "./navigation.svelte";
+import PortsView from "./PortsView.svelte";
 import SettingsView from "./SettingsView.svelte";
 
 /** How a view is shown and named. */
@@ -23,6 +24,13 @@ export const entries: Record<View, Entry> = {
     title: m.nav_containers,
     subtitle: m.containers_subtitle,
     component: ContainersView,
+    place: "nav",
+  },
+  ports: {
+    icon: "ports",
+    title: m.nav_ports,
+    subtitle: m.ports_subtitle,
+    component: PortsView,
     place: "nav",
   },
   machine: {

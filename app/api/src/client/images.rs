@@ -2,8 +2,9 @@
 
 use super::{Client, Filters, archives::for_platform, http, segment, told};
 use crate::{
+    container::ContainerQuery,
     error::Error,
-    image::{CheckStep, Exploration, ImageCheck, ImageRow, PullProgress, TagMeaning},
+    image::{CheckStep, Exploration, HistoryStep, ImageCheck, ImageRow, ImageUser, PullProgress, TagMeaning},
     login::{self, Login, Logins},
 };
 use ::http::Method;
@@ -58,6 +59,23 @@ impl Client {
     pub async fn image_history(&self, name: &str, platform: Option<&str>) -> Result<Vec<serde_json::Value>, Error> {
         let path = format!("/images/{}/history?{}", segment("image", name)?, for_platform(platform));
         http::json(&self.home, Method::GET, &path).await
+    }
+
+    /// How an image came about, the last step first.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn image_steps(&self, name: &str) -> Result<Vec<HistoryStep>, Error> {
+        http::json(&self.home, Method::GET, &format!("/images/{}/history", segment("image", name)?)).await
+    }
+
+    /// The containers that stand on images, newest first.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn image_users(&self) -> Result<Vec<ImageUser>, Error> {
+        let all = ContainerQuery { all: true, ..ContainerQuery::default() };
+        Ok(self.list_containers(all).await?.into_iter().filter_map(ImageUser::of).collect())
     }
 
     /// What each layer of an image does to the files of those below, and what is wasted.

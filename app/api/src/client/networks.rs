@@ -1,7 +1,12 @@
 //! Networks, through the Docker Engine API of the guest.
 
 use super::{Client, Filters, http, segment};
-use crate::{error::Error, network::NetworkSpec, run::Endpoint};
+use crate::{
+    container::ContainerQuery,
+    error::Error,
+    network::{NetworkRow, NetworkSpec},
+    run::Endpoint,
+};
 use ::http::Method;
 use bollard::{
     models::{NetworkConnectRequest, NetworkDisconnectRequest},
@@ -17,6 +22,16 @@ impl Client {
     pub async fn networks(&self, filters: &Filters) -> Result<Vec<Value>, Error> {
         let filters = serde_json::to_string(filters).map_err(|error| Error::Invalid(error.to_string()))?;
         http::json(&self.home, Method::GET, &format!("/networks?filters={}", http::query_value(&filters))).await
+    }
+
+    /// Every network by name, with the containers on it.
+    ///
+    /// # Errors
+    /// Those of every request.
+    pub async fn network_rows(&self) -> Result<Vec<NetworkRow>, Error> {
+        let networks = http::json(&self.home, Method::GET, "/networks").await?;
+        let all = ContainerQuery { all: true, ..ContainerQuery::default() };
+        Ok(NetworkRow::all(networks, self.list_containers(all).await?))
     }
 
     /// Creates a network; gives its id and what the engine warns of.

@@ -66,6 +66,13 @@ pub struct PortRow {
     pub url: Option<String>,
 }
 
+impl ContainerState {
+    /// Whether it has processes.
+    pub(crate) fn is_live(self) -> bool {
+        matches!(self, Self::Running | Self::Paused | Self::Restarting)
+    }
+}
+
 impl std::fmt::Display for ContainerState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(match self {

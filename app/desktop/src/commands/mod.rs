@@ -3,7 +3,10 @@
 
 pub(crate) mod containers;
 pub(crate) mod follow;
+pub(crate) mod images;
 pub(crate) mod machine;
+pub(crate) mod networks;
+pub(crate) mod ports;
 pub(crate) mod run;
 pub(crate) mod shell;
 pub(crate) mod terminal;
