@@ -4,6 +4,9 @@ import { Edits } from "$domain/container/edits.svelte";
 import { ContainerList } from "$domain/containers/container-list.svelte";
 import { Containers } from "$domain/containers/containers.svelte";
 import { UsageBoard } from "$domain/containers/usage.svelte";
+import { ImageDetail } from "$domain/images/image-detail.svelte";
+import { Images } from "$domain/images/images.svelte";
+import { Pulls } from "$domain/images/pulls.svelte";
 import { LogBook } from "$domain/logs/log-book.svelte";
 import { Machine } from "$domain/machine/machine.svelte";
 import { Notices } from "$domain/notices/notices.svelte";
@@ -17,6 +20,7 @@ import { m } from "$shared/messages/messages.js";
 import { ThemeChoice } from "$shared/theme.svelte";
 import { detailLink, editLink, logLink } from "./links/container";
 import { containerLink } from "./links/containers";
+import { imageDetailLink, imageLink, pullLink } from "./links/images";
 import { machineLink } from "./links/machine";
 import { portLink } from "./links/ports";
 import { runLink } from "./links/run";
@@ -35,6 +39,16 @@ export class Desk {
   readonly usage = new UsageBoard(containerLink.usage);
   readonly detail = new Detail(detailLink, (title, problem) => this.notices.tell(title, problem));
   readonly edits = new Edits(editLink, (title) => this.notices.say(title));
+  readonly images = new Images(imageLink, {
+    tell: (title, problem, help) => this.notices.tell(title, problem, help),
+    say: (title) => this.notices.say(title),
+    showUsers: (row) => this.navigation.go("images", row.id, "containers"),
+  });
+  readonly imageDetail = new ImageDetail(imageDetailLink);
+  readonly pulls = new Pulls(pullLink, {
+    tell: (title, problem) => this.notices.tell(title, problem),
+    say: (title) => this.notices.say(title),
+  });
   readonly ports = new Ports(portLink, (title, problem) => this.notices.tell(title, problem));
   readonly run = new RunDesk(
     runLink,
@@ -48,6 +62,7 @@ export class Desk {
   /** Begins to listen, then connects. */
   async open(): Promise<void> {
     await this.containers.open();
+    await this.images.open();
     await this.machine.open();
   }
 
@@ -55,8 +70,11 @@ export class Desk {
   engine(answers: boolean): void {
     if (answers) {
       void this.containers.refresh();
+      void this.images.refresh();
       this.ports.open();
     } else {
+      this.images.clear();
+      this.pulls.clear();
       this.ports.clear();
       this.containers.clear();
       this.terminals.clear();

@@ -3,6 +3,7 @@ import type { IconName } from "$shared/ui/Icon.svelte";
 import type { Component } from "svelte";
 import ContainersView from "./ContainersView.svelte";
 import type { Desk } from "./desk.svelte";
+import ImagesView from "./ImagesView.svelte";
 import MachineView from "./MachineView.svelte";
 import type { View } from "./navigation.svelte";
 import PortsView from "./PortsView.svelte";
@@ -24,6 +25,13 @@ export const entries: Record<View, Entry> = {
     title: m.nav_containers,
     subtitle: m.containers_subtitle,
     component: ContainersView,
+    place: "nav",
+  },
+  images: {
+    icon: "image",
+    title: m.nav_images,
+    subtitle: m.images_subtitle,
+    component: ImagesView,
     place: "nav",
   },
   ports: {

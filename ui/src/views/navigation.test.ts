@@ -8,7 +8,7 @@ function key(key: string, held: Partial<KeyboardEvent> = {}) {
 test("Ctrl or Cmd with a digit goes to that view", () => {
   const navigation = new Navigation();
   expect(navigation.press(key("2", { ctrlKey: true }))).toBe(true);
-  expect(navigation.view).toBe("ports");
+  expect(navigation.view).toBe("images");
   expect(navigation.press(key("1", { metaKey: true }))).toBe(true);
   expect(navigation.view).toBe("containers");
 });

@@ -121,7 +121,7 @@ test("a conflict is told with the name of the program that holds the port", () =
   expect(healthText(held)).toBe("nginx: master has this port (process 12)");
   expect(healthTone(held)).toBe("bad");
   expect(healthText({ ...held, error: "in use" })).toBe("Another program has this port");
-  expect(healthText(port("web", 80, { shared: true }))).toBe("Listening, open to the network");
+  expect(healthText(port("web", 80, { shared: true }))).toBe("Open to the network");
 });
 
 test("a port that no browser opens has an address all the same", () => {
