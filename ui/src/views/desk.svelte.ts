@@ -9,6 +9,7 @@ import { Images } from "$domain/images/images.svelte";
 import { Pulls } from "$domain/images/pulls.svelte";
 import { LogBook } from "$domain/logs/log-book.svelte";
 import { Machine } from "$domain/machine/machine.svelte";
+import { Networks } from "$domain/networks/networks.svelte";
 import { Notices } from "$domain/notices/notices.svelte";
 import { Ports } from "$domain/ports/ports.svelte";
 import { RunDesk } from "$domain/run/run.svelte";
@@ -22,6 +23,7 @@ import { detailLink, editLink, logLink } from "./links/container";
 import { containerLink } from "./links/containers";
 import { imageDetailLink, imageLink, pullLink } from "./links/images";
 import { machineLink } from "./links/machine";
+import { networkLink } from "./links/networks";
 import { portLink } from "./links/ports";
 import { runLink } from "./links/run";
 import { copy } from "./links/shell";
@@ -49,6 +51,11 @@ export class Desk {
     tell: (title, problem) => this.notices.tell(title, problem),
     say: (title) => this.notices.say(title),
   });
+  readonly networks = new Networks(networkLink, {
+    tell: (title, problem, help) => this.notices.tell(title, problem, help),
+    say: (title) => this.notices.say(title),
+    show: (row) => this.navigation.go("networks", row.id),
+  });
   readonly ports = new Ports(portLink, (title, problem) => this.notices.tell(title, problem));
   readonly run = new RunDesk(
     runLink,
@@ -63,6 +70,7 @@ export class Desk {
   async open(): Promise<void> {
     await this.containers.open();
     await this.images.open();
+    await this.networks.open();
     await this.machine.open();
   }
 
@@ -71,9 +79,11 @@ export class Desk {
     if (answers) {
       void this.containers.refresh();
       void this.images.refresh();
+      void this.networks.refresh();
       this.ports.open();
     } else {
       this.images.clear();
+      this.networks.clear();
       this.pulls.clear();
       this.ports.clear();
       this.containers.clear();

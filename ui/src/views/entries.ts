@@ -6,6 +6,7 @@ import type { Desk } from "./desk.svelte";
 import ImagesView from "./ImagesView.svelte";
 import MachineView from "./MachineView.svelte";
 import type { View } from "./navigation.svelte";
+import NetworksView from "./NetworksView.svelte";
 import PortsView from "./PortsView.svelte";
 import SettingsView from "./SettingsView.svelte";
 
@@ -32,6 +33,13 @@ export const entries: Record<View, Entry> = {
     title: m.nav_images,
     subtitle: m.images_subtitle,
     component: ImagesView,
+    place: "nav",
+  },
+  networks: {
+    icon: "networks",
+    title: m.nav_networks,
+    subtitle: m.networks_subtitle,
+    component: NetworksView,
     place: "nav",
   },
   ports: {

@@ -1,5 +1,5 @@
 /** The views that work, in the order of the navigation. One joins in the commit in which it works. */
-export const views = ["containers", "images", "ports", "machine", "settings"] as const;
+export const views = ["containers", "images", "networks", "ports", "machine", "settings"] as const;
 export type View = (typeof views)[number];
 
 /** Where the window is: a view, or one object of it. */
