@@ -27,8 +27,11 @@ export function healthTone(row: PublishedPort): Tone {
   return row.health === "address-absent" ? "idle" : "bad";
 }
 
-/** Where it is reached: a page's address, or host and port for what no browser opens. */
+/** Where it is reached: a page's address, or host and port for what no browser opens and for what waits. */
 export function addressText(row: PublishedPort): string {
-  if (row.url) return row.url;
-  return row.host_port > 0 ? `${row.given_ip ?? "localhost"}:${row.host_port}` : "";
+  const { url, given_ip: given, host_port: port, health } = row;
+  // Of one that waits for an address of its own, the page's address would be another one.
+  if (url && (health === "listening" || given === null)) return url;
+  if (port === 0) return "";
+  return `${given?.includes(":") ? `[${given}]` : (given ?? "localhost")}:${port}`;
 }

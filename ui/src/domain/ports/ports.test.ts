@@ -127,5 +127,12 @@ test("a conflict is told with the name of the program that holds the port", () =
 test("a port that no browser opens has an address all the same", () => {
   expect(addressText(port("dns", 53, { url: "", protocol: "udp" }))).toBe("localhost:53");
   expect(addressText(port("dns", 53, { url: "", given_ip: "10.0.0.1" }))).toBe("10.0.0.1:53");
+  expect(addressText(port("dns", 53, { url: "", given_ip: "::1" }))).toBe("[::1]:53");
   expect(addressText(port("dns", 0, { url: "" }))).toBe("");
+});
+
+test("a port that waits for an address of its own is shown with that", () => {
+  const web = port("web", 8080, { given_ip: "10.0.0.1" });
+  expect(addressText({ ...web, health: "held" })).toBe("10.0.0.1:8080");
+  expect(addressText({ ...web, health: "held", given_ip: null })).toBe("http://localhost:8080");
 });
