@@ -26,7 +26,10 @@ impl Engine {
             container.cut_off.send_replace(());
         }
         if busy {
-            self.end_by_force(&container, state).await?;
+            match self.end_by_force(&container).await {
+                Ok(()) | Err(Error::NoSuchContainer(_)) => {}
+                Err(e) => return Err(e),
+            }
         }
         let removes_itself = container.definition.host.auto_remove;
         match self.remove(container, options.volumes).await {
@@ -38,19 +41,19 @@ impl Engine {
         }
     }
 
-    async fn end_by_force(&self, container: &Arc<Container>, state: ContainerState) -> Result<()> {
-        if state == ContainerState::Restarting {
-            match self.call_off(container, true).await {
-                Err(Error::Conflict(_)) | Ok(()) => {}
-                Err(e) => return Err(e),
+    /// Until it neither runs nor will: one that ended by itself in between may be started again by its policy.
+    async fn end_by_force(&self, container: &Arc<Container>) -> Result<()> {
+        loop {
+            let called_off = self.call_off(container, true).await?;
+            let before = container.now()?;
+            if called_off || !before.life.runs() {
+                return Ok(());
             }
-        }
-        let before = container.now()?;
-        match self.kill_container(container.id(), None).await.map_err(Error::unwrapped) {
-            // Its end is under way already: there is nothing to kill, and something to wait for.
-            Err(Error::NotRunning(_)) if before.life.runs() => self.killed(container, before.life.ends).await,
-            Ok(()) | Err(Error::NotRunning(_) | Error::NoSuchContainer(_)) => Ok(()),
-            Err(e) => Err(e),
+            match self.kill_container(container.id(), None).await.map_err(Error::unwrapped) {
+                // Its end is under way already: there is nothing to kill, and something to wait for.
+                Err(Error::NotRunning(_)) => self.killed(container, before.life.ends).await?,
+                result => result?,
+            }
         }
     }
 

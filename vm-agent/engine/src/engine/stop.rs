@@ -94,12 +94,10 @@ impl Engine {
     /// `by_hand` is what `unless-stopped` remembers.
     pub(super) async fn stop(&self, container: &Container, options: StopOptions, by_hand: bool) -> Result<()> {
         let signal = options.signal.as_deref().filter(|signal| !signal.is_empty()).map(signal::parse).transpose()?;
-        // A start that is under way comes to its end first.
-        drop(container.operation.lock().await);
-        let live = container.now()?;
-        if live.life.status() == ContainerState::Restarting {
-            return self.call_off(container, by_hand).await;
+        if self.call_off(container, by_hand).await? {
+            return Ok(());
         }
+        let live = container.now()?;
         if !live.life.runs() {
             return Err(Error::AlreadyInState { id: container.id().to_owned(), state: "stopped" });
         }
@@ -123,6 +121,11 @@ impl Engine {
             }
         }
         self.killed(container, live.life.ends).await?;
+        // It may have ended by itself before it was asked.
+        match self.call_off(container, by_hand).await {
+            Ok(_) | Err(Error::NoSuchContainer(_)) => {}
+            Err(e) => return Err(e),
+        }
         // One that was removed with its end has told that already.
         if let Ok(live) = container.now() {
             self.tell(container, &live, "stop", &[]);
@@ -130,8 +133,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends the pause before a restart.
-    pub(super) async fn call_off(&self, container: &Container, by_hand: bool) -> Result<()> {
+    /// Ends the pause before a restart; `false` where there is none. A start that is under way comes to its end first, and
+    /// none begins meanwhile: it would take a pause that is over for an end.
+    pub(super) async fn call_off(&self, container: &Container, by_hand: bool) -> Result<bool> {
+        let _one_at_a_time = container.operation.lock().await;
+        if container.now()?.life.status() != ContainerState::Restarting {
+            return Ok(false);
+        }
         let id = container.definition.short_id();
         let called_off = self.change(container, |live| {
             if by_hand {
@@ -139,7 +147,7 @@ impl Engine {
             }
             take(live, Turn::RestartCalledOff, id)
         });
-        called_off.await.map(drop)
+        called_off.await.map(|_| true)
     }
 
     /// Stops every container, each as its own stop signal says, all at once; those that have not ended after `grace`

@@ -27,6 +27,8 @@ pub struct FakeRuntime {
     /// Signals that processes take no notice of.
     ignored: Mutex<BTreeSet<i32>>,
     next_pid: AtomicI32,
+    /// Whoever has this keeps containers from being made.
+    gate: tokio::sync::Mutex<()>,
     specs: Mutex<BTreeMap<String, serde_json::Value>>,
     sizes: Mutex<Vec<(String, u16, u16)>>,
     /// What dead engines wait for: it never comes.
@@ -92,6 +94,11 @@ impl FakeRuntime {
     /// The next creation fails so.
     pub fn fail_next(&self, error: StartError) {
         *self.next_failure.lock().unwrap() = Some(error);
+    }
+
+    /// No container is made before this is dropped.
+    pub async fn held_back(&self) -> impl Drop + '_ {
+        self.gate.lock().await
     }
 
     /// Processes take no notice of this signal.
@@ -229,6 +236,7 @@ impl Runtime for FakeRuntime {
         log: Option<&LogTarget>,
         _open_input: bool,
     ) -> Result<i32, StartError> {
+        drop(self.gate.lock().await);
         if let Some(error) = self.next_failure.lock().unwrap().take() {
             return Err(error);
         }

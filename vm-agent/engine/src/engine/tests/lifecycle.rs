@@ -147,6 +147,43 @@ async fn a_port_that_the_host_lost_is_no_longer_shown() {
     assert_eq!(case.engine.inspect_container("web").await.unwrap().network.ports[&port].len(), 1);
 }
 
+/// Its policy is about to start it again, and has begun to.
+async fn restarted_just_now<'a>(case: &'a Case, name: &str) -> impl Drop + 'a {
+    let id = case.run(name, |host| host.restart_policy = RestartPolicy::Always).await;
+    let held_back = case.fakes.runtime.held_back().await;
+    case.fakes.runtime.end(&id, 1, END);
+    case.until(name, ContainerState::Restarting).await;
+    let container = case.engine.inner.roster.find(name).unwrap();
+    while container.operation.try_lock().is_ok() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    held_back
+}
+
+#[tokio::test]
+async fn a_stop_or_a_removal_is_not_outrun_by_a_restart() {
+    let case = Case::new().await;
+    for name in ["stopped", "removed"] {
+        let held_back = restarted_just_now(&case, name).await;
+        let engine = case.engine.clone();
+        let asked = tokio::spawn(async move {
+            match name {
+                "stopped" => engine.stop_container(name, StopOptions { timeout: None, signal: None }).await,
+                _ => engine.remove_container(name, RemoveOptions { force: true, volumes: false }).await,
+            }
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(held_back);
+        asked.await.unwrap().unwrap();
+    }
+    assert_eq!(case.state("stopped").await.status, ContainerState::Exited);
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(case.state("stopped").await.status, ContainerState::Exited, "it stays so");
+    case.nothing_runs();
+    case.engine.remove_container("stopped", RemoveOptions { force: false, volumes: false }).await.unwrap();
+    case.nothing_is_left();
+}
+
 #[tokio::test]
 async fn a_container_with_rm_goes_with_its_end_and_its_waiter_gets_the_code() {
     let case = Case::new().await;
