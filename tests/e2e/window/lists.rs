@@ -84,7 +84,7 @@ async fn a_network_is_made_joined_left_and_removed_and_a_port_shared() {
     window.reads(&format!("port-health-{port}"), "Open to the network", SOON).await;
     window.picture("10-ports").await;
     let shown = home.berth(&["ports", "--format", "json"]);
-    assert!(shown.ok().contains("\"shared\":true"), "{shown}");
+    assert!(shown.ok().contains(r#""Shared":"true""#), "{shown}");
     window.click(&format!("port-share-{port}"), SOON).await;
     window.reads(&format!("port-health-{port}"), "Listening", SOON).await;
     window.close().await;
