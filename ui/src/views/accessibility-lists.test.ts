@@ -13,46 +13,9 @@ import NetworkTable from "$domain/networks/NetworkTable.svelte";
 import { Ports } from "$domain/ports/ports.svelte";
 import PortTable from "$domain/ports/PortTable.svelte";
 import type { ImageRow, NetworkRow, PublishedPort, PullProgress } from "$shared/bindings";
-import type { Outcome } from "$shared/outcome";
-import axe from "axe-core";
-import { flushSync, mount, unmount } from "svelte";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-
-// Axe looks at everything with every rule: seconds on a machine that does something else too.
-vi.setConfig({ testTimeout: 60_000 });
-
-const ok = <T>(data: T): Outcome<T> => ({ status: "ok", data });
-const never = new Promise<Outcome<null>>(() => undefined);
-let mounted: Record<string, unknown> | undefined;
-
-beforeEach(() => {
-  // What jsdom has no layout and no top layer for.
-  vi.spyOn(Element.prototype, "clientHeight", "get").mockReturnValue(600);
-  vi.spyOn(Element.prototype, "clientWidth", "get").mockReturnValue(900);
-  HTMLDialogElement.prototype.showModal = function () {
-    this.open = true;
-  };
-  HTMLDialogElement.prototype.close = function () {
-    this.open = false;
-  };
-});
-
-afterEach(async () => {
-  if (mounted) await unmount(mounted);
-  mounted = undefined;
-});
-
-function show(draw: (target: HTMLElement) => Record<string, unknown>): void {
-  mounted = draw(document.body);
-  flushSync();
-}
-
-/** What axe finds wrong. Contrast is measured in tokens.test.ts: here nothing is drawn. */
-async function wrong(): Promise<string[]> {
-  const rules = { "color-contrast": { enabled: false }, region: { enabled: false } };
-  const { violations } = await axe.run(document.body, { rules });
-  return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
-}
+import { mount } from "svelte";
+import { expect, test, vi } from "vitest";
+import { hide, never, ok, show, wrong } from "./shown";
 
 const image: ImageRow = { id: `sha256:${"a".repeat(64)}`, repository: "nginx", tag: "1", created: 1e9, size: 50 };
 const stray: ImageRow = { ...image, id: `sha256:${"b".repeat(64)}`, repository: "<none>", tag: "<none>" };
@@ -96,7 +59,7 @@ test("a pull in its dialog and behind it, with a bar for each layer", async () =
   show((target) => mount(PullDialog, { target, props: { pulls } }));
   expect(document.querySelectorAll("[data-testid=pull-layer] [role=progressbar]").length).toBe(2);
   expect(await wrong()).toEqual([]);
-  if (mounted) await unmount(mounted);
+  await hide();
   show((target) => mount(PullStrip, { target, props: { pulls } }));
   expect(await wrong()).toEqual([]);
 });

@@ -14,34 +14,9 @@ import LogPanel from "$domain/logs/LogPanel.svelte";
 import { RunDesk } from "$domain/run/run.svelte";
 import RunDialog from "$domain/run/RunDialog.svelte";
 import type { ContainerRow } from "$shared/bindings";
-import type { Outcome } from "$shared/outcome";
-import axe from "axe-core";
-import { flushSync, mount, unmount } from "svelte";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
-
-// Axe looks at everything with every rule: seconds on a machine that does something else too.
-vi.setConfig({ testTimeout: 60_000 });
-
-const ok = <T>(data: T): Outcome<T> => ({ status: "ok", data });
-const never = new Promise<Outcome<null>>(() => undefined);
-let mounted: Record<string, unknown> | undefined;
-
-beforeEach(() => {
-  // What jsdom has no layout and no top layer for.
-  vi.spyOn(Element.prototype, "clientHeight", "get").mockReturnValue(600);
-  vi.spyOn(Element.prototype, "clientWidth", "get").mockReturnValue(900);
-  HTMLDialogElement.prototype.showModal = function () {
-    this.open = true;
-  };
-  HTMLDialogElement.prototype.close = function () {
-    this.open = false;
-  };
-});
-
-afterEach(async () => {
-  if (mounted) await unmount(mounted);
-  mounted = undefined;
-});
+import { flushSync, mount } from "svelte";
+import { expect, test, vi } from "vitest";
+import { never, ok, show, wrong } from "./shown";
 
 function row(at: number, project = ""): ContainerRow {
   return {
@@ -68,18 +43,6 @@ async function world(count: number) {
   await containers.refresh();
   const ways: Ways = { show: vi.fn(), edit: vi.fn(), copyRun: vi.fn(), copy: vi.fn() };
   return { containers, usage, ways, list: new ContainerList(containers, usage) };
-}
-
-function show(draw: (target: HTMLElement) => Record<string, unknown>): void {
-  mounted = draw(document.body);
-  flushSync();
-}
-
-/** What axe finds wrong. Contrast is measured in tokens.test.ts: here nothing is drawn. */
-async function wrong(): Promise<string[]> {
-  const rules = { "color-contrast": { enabled: false }, region: { enabled: false } };
-  const { violations } = await axe.run(document.body, { rules });
-  return violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html.slice(0, 160)).join(" | ")}`);
 }
 
 test("the list of containers is a table that can be read", async () => {

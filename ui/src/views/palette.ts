@@ -2,6 +2,7 @@ import { shortId, stateText } from "$domain/containers/container-text";
 import { isLive } from "$domain/containers/containers.svelte";
 import { languageNames, languages } from "$shared/language.svelte";
 import { m } from "$shared/messages/messages.js";
+import { words } from "$shared/search";
 import { themes, type Theme } from "$shared/theme.svelte";
 import type { IconName } from "$shared/ui/Icon.svelte";
 import type { Desk } from "./desk.svelte";
@@ -92,11 +93,11 @@ function actions(desk: Desk): Offer[] {
 }
 
 /** How well an offer fits: the place of each word of the query, or nothing when one is missing. */
-function fit(offer: Offer, words: readonly string[]): number | undefined {
+function fit(offer: Offer, query: readonly string[]): number | undefined {
   const title = offer.title.toLowerCase();
   const all = `${title} ${offer.words} ${offer.kind}`.toLowerCase();
   let rank = 0;
-  for (const word of words) {
+  for (const word of query) {
     const at = all.indexOf(word);
     if (at < 0) return undefined;
     rank += at === 0 ? 0 : at < title.length ? 1 : 2;
@@ -106,10 +107,10 @@ function fit(offer: Offer, words: readonly string[]): number | undefined {
 
 /** What there is to find, what fits best first. Without a query: views, then objects, then actions. */
 export function offers(desk: Desk, query: string): Offer[] {
-  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const wanted = words(query);
   const all = [...goes(desk), ...objects(desk), ...actions(desk)];
-  if (words.length === 0) return all.slice(0, SHOWN);
-  const ranked = all.map((offer) => ({ offer, rank: fit(offer, words) }));
+  if (wanted.length === 0) return all.slice(0, SHOWN);
+  const ranked = all.map((offer) => ({ offer, rank: fit(offer, wanted) }));
   const found = ranked.filter((entry): entry is { offer: Offer; rank: number } => entry.rank !== undefined);
   return found
     .sort((a, b) => a.rank - b.rank)

@@ -1,6 +1,6 @@
-import type { Problem } from "$shared/bindings";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
+import type { Tell } from "$shared/tell";
 
 /** A value of a JSON document. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json };
@@ -18,8 +18,6 @@ export interface Mount {
   target: string;
   writable: boolean;
 }
-
-type Tell = (title: () => string, problem: Problem) => void;
 
 /** What the engine knows of the one container that is open. */
 export class Detail {

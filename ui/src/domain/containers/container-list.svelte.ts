@@ -1,4 +1,5 @@
 import type { ContainerRow } from "$shared/bindings";
+import { fits, ordered } from "$shared/search";
 import type { Sort } from "$shared/ui/DataTable.svelte";
 import { SvelteSet } from "svelte/reactivity";
 import { isLive, type Containers } from "./containers.svelte";
@@ -41,7 +42,7 @@ export class ContainerList {
   }
 
   /** Those that fit the words and the filter, in order. */
-  readonly rows = $derived.by(() => this.#ordered((this.#containers.rows ?? []).filter((row) => this.#fits(row))));
+  readonly rows = $derived.by(() => ordered(this.#fitting(), this.sort, (row, key) => this.#value(row, key)));
 
   /** With the head of each project before its containers; without any project there are no heads. */
   readonly lines = $derived.by((): readonly Line[] => this.#grouped(this.rows));
@@ -80,31 +81,19 @@ export class ContainerList {
     void this.#containers.remove(...this.chosen);
   }
 
-  #fits(row: ContainerRow): boolean {
-    if (this.filter === "running" && !isLive(row)) return false;
-    if (this.filter === "stopped" && isLive(row)) return false;
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    if (words.length === 0) return true;
-    const labels = row.labels.map(([key, value]) => `${key}=${value}`);
-    const ports = row.ports.map((port) => `${port.host_port ?? ""}:${port.container_port}`);
-    const text = [row.name, row.image, row.id, ...ports, ...labels].join(" ").toLowerCase();
-    return words.every((word) => text.includes(word));
+  #fitting(): readonly ContainerRow[] {
+    return (this.#containers.rows ?? []).filter((row) => {
+      if (this.filter === "running" && !isLive(row)) return false;
+      if (this.filter === "stopped" && isLive(row)) return false;
+      return fits(this.query, texts(row));
+    });
   }
 
-  #ordered(rows: ContainerRow[]): readonly ContainerRow[] {
-    const { sort } = this;
-    if (!sort) return rows;
-    const value = (row: ContainerRow): string | number => {
-      if (sort.key === "cpu") return this.#usage.latest(row.id)?.cpu ?? -1;
-      if (sort.key === "memory") return this.#usage.latest(row.id)?.memory ?? -1;
-      return sort.key === "state" ? row.state : row.name;
-    };
-    const compare = (a: ContainerRow, b: ContainerRow) => {
-      const [left, right] = [value(a), value(b)];
-      if (typeof left === "number" && typeof right === "number") return left - right;
-      return String(left).localeCompare(String(right), undefined, { numeric: true });
-    };
-    return rows.sort((a, b) => (sort.down ? -compare(a, b) : compare(a, b)));
+  /** What a row is sorted by. */
+  #value(row: ContainerRow, key: string): string | number {
+    if (key === "cpu") return this.#usage.latest(row.id)?.cpu ?? -1;
+    if (key === "memory") return this.#usage.latest(row.id)?.memory ?? -1;
+    return key === "state" ? row.state : row.name;
   }
 
   #grouped(rows: readonly ContainerRow[]): readonly Line[] {
@@ -120,4 +109,11 @@ export class ContainerList {
       return [{ group: { name, rows: these, running, folded } }, ...(folded ? [] : these.map((row) => ({ row })))];
     });
   }
+}
+
+/** What a row is found by. */
+function texts(row: ContainerRow): string[] {
+  const labels = row.labels.map(([key, value]) => `${key}=${value}`);
+  const ports = row.ports.map((port) => `${port.host_port ?? ""}:${port.container_port}`);
+  return [row.name, row.image, row.id, ...ports, ...labels];
 }

@@ -1,6 +1,8 @@
-import type { ContainerRow, Problem, Stage, Welcome } from "$shared/bindings";
+import type { ContainerRow, Stage, Welcome } from "$shared/bindings";
+import { LiveList } from "$shared/live-list.svelte";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
+import type { Tell } from "$shared/tell";
 import { SvelteMap } from "svelte/reactivity";
 import type { UsageLink } from "./usage.svelte";
 
@@ -24,15 +26,12 @@ export interface ContainerLink {
   onChanged(hear: () => void): Promise<unknown>;
 }
 
-type Tell = (title: () => string, problem: Problem) => void;
-
 /** Whether it has processes, so that removing it ends something. */
 export function isLive(row: ContainerRow): boolean {
   return row.state === "running" || row.state === "paused" || row.state === "restarting";
 }
 
 export class Containers {
-  #rows = $state.raw<readonly ContainerRow[]>();
   #confirming = $state.raw<readonly ContainerRow[]>([]);
   #stage = $state<Stage>();
   readonly #work = new SvelteMap<string, Work>();
@@ -41,28 +40,29 @@ export class Containers {
   readonly #turns = new Map<string, Promise<unknown>>();
   readonly #link: ContainerLink;
   readonly #tell: Tell;
-  /** Counts what made earlier answers old. */
-  #epoch = 0;
-  #reading: Promise<void> | undefined;
-  #again = false;
+  readonly #list: LiveList<readonly ContainerRow[]>;
 
   constructor(link: ContainerLink, tell: Tell) {
     this.#link = link;
     this.#tell = tell;
+    this.#list = new LiveList<readonly ContainerRow[]>(
+      () => link.list(),
+      (problem) => tell(m.failed_containers_list, problem),
+    );
   }
 
   /** Newest first; nothing before the first answer. */
   get rows(): readonly ContainerRow[] | undefined {
-    return this.#rows;
+    return this.#list.value;
   }
 
   get running(): number {
-    return this.#rows?.filter((row) => row.state === "running").length ?? 0;
+    return this.rows?.filter((row) => row.state === "running").length ?? 0;
   }
 
   /** How many would be ended with the machine. */
   get live(): number {
-    return this.#rows?.filter(isLive).length ?? 0;
+    return this.rows?.filter(isLive).length ?? 0;
   }
 
   /** The containers a person is asked about. */
@@ -76,7 +76,7 @@ export class Containers {
   }
 
   find(id: string | undefined): ContainerRow | undefined {
-    return this.#rows?.find((row) => row.id === id);
+    return this.rows?.find((row) => row.id === id);
   }
 
   workOn(id: string): Work | undefined {
@@ -87,17 +87,13 @@ export class Containers {
     await this.#link.onChanged(() => void this.refresh());
   }
 
-  /** Reads the list. While one is being read, any number of calls lead to one more. */
   refresh(): Promise<void> {
-    this.#again = true;
-    this.#reading ??= this.#readUntilFresh().finally(() => (this.#reading = undefined));
-    return this.#reading;
+    return this.#list.refresh();
   }
 
   /** Forgets everything: the engine is gone. */
   clear(): void {
-    this.#epoch += 1;
-    this.#rows = undefined;
+    this.#list.clear();
     this.#confirming = [];
   }
 
@@ -190,17 +186,5 @@ export class Containers {
   async #after<T>(before: Promise<unknown> | undefined, then: () => Promise<T>): Promise<T> {
     await before;
     return then();
-  }
-
-  async #readUntilFresh(): Promise<void> {
-    while (this.#again) {
-      this.#again = false;
-      const epoch = this.#epoch;
-      const outcome = await this.#link.list();
-      if (epoch !== this.#epoch) continue;
-      if (outcome.status === "ok") this.#rows = outcome.data;
-      // A machine that stops meanwhile is shown as stopped; that the list is gone too is no news.
-      else if (outcome.error.code !== "machine-stopped") this.#tell(m.failed_containers_list, outcome.error);
-    }
   }
 }

@@ -3,6 +3,8 @@ import { bytes } from "$shared/bytes";
 import { LiveList } from "$shared/live-list.svelte";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
+import { fits, ordered } from "$shared/search";
+import type { Help, Tell } from "$shared/tell";
 import type { Sort } from "$shared/ui/DataTable.svelte";
 import { SvelteSet } from "svelte/reactivity";
 import { keyOf, nameOf, NONE, reference } from "./image-text";
@@ -18,14 +20,9 @@ export interface ImageLink {
   onChanged(hear: () => void): Promise<unknown>;
 }
 
-interface Help {
-  label: () => string;
-  run: () => void;
-}
-
 /** What the images tell a person, and where they lead. */
 export interface ImageWays {
-  tell(title: () => string, problem: Problem, help?: Help): void;
+  tell: Tell;
   say(title: () => string): void;
   /** Leads to the containers of an image. */
   showUsers(row: ImageRow): void;
@@ -66,7 +63,7 @@ export class Images {
   }
 
   /** Those that fit the words, in order. */
-  readonly shown = $derived.by(() => this.#ordered((this.all ?? []).filter((entry) => this.#fits(entry))));
+  readonly shown = $derived.by(() => ordered(this.#fitting(), this.sort, value));
 
   /** Images, not names: what several tags name counts once. */
   readonly size = $derived.by(() => {
@@ -186,25 +183,19 @@ export class Images {
     return { status: "ok", data };
   }
 
-  #fits({ row, users }: Entry): boolean {
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    const text = [nameOf(row), row.id, ...users.map((user) => user.name)].join(" ").toLowerCase();
-    return words.every((word) => text.includes(word));
+  #fitting(): readonly Entry[] {
+    return (this.all ?? []).filter((entry) => fits(this.query, texts(entry)));
   }
+}
 
-  #ordered(entries: Entry[]): readonly Entry[] {
-    const { sort } = this;
-    if (!sort) return entries;
-    const value = ({ row, users }: Entry): string | number => {
-      if (sort.key === "created") return row.created;
-      if (sort.key === "size") return row.size;
-      return sort.key === "use" ? users.length : nameOf(row);
-    };
-    const compare = (a: Entry, b: Entry) => {
-      const [left, right] = [value(a), value(b)];
-      if (typeof left === "number" && typeof right === "number") return left - right;
-      return String(left).localeCompare(String(right), undefined, { numeric: true });
-    };
-    return entries.sort((a, b) => (sort.down ? -compare(a, b) : compare(a, b)));
-  }
+/** What an entry is found by. */
+function texts({ row, users }: Entry): string[] {
+  return [nameOf(row), row.id, ...users.map((user) => user.name)];
+}
+
+/** What an entry is sorted by. */
+function value({ row, users }: Entry, key: string): string | number {
+  if (key === "created") return row.created;
+  if (key === "size") return row.size;
+  return key === "use" ? users.length : nameOf(row);
 }

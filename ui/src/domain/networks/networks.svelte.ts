@@ -2,6 +2,8 @@ import type { NetworkForm, NetworkMember, NetworkRow, Problem } from "$shared/bi
 import { LiveList } from "$shared/live-list.svelte";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
+import { fits, ordered } from "$shared/search";
+import type { Tell } from "$shared/tell";
 import type { Sort } from "$shared/ui/DataTable.svelte";
 import { SvelteSet } from "svelte/reactivity";
 
@@ -18,14 +20,9 @@ export interface NetworkLink {
   onChanged(hear: () => void): Promise<unknown>;
 }
 
-interface Help {
-  label: () => string;
-  run: () => void;
-}
-
 /** What the networks tell a person, and where they lead. */
 export interface NetworkWays {
-  tell(title: () => string, problem: Problem, help?: Help): void;
+  tell: Tell;
   say(title: () => string): void;
   /** Leads to the members of a network. */
   show(row: NetworkRow): void;
@@ -72,7 +69,7 @@ export class Networks {
   }
 
   /** Those that fit the words, in order. */
-  readonly shown = $derived.by(() => this.#ordered((this.all ?? []).filter((row) => this.#fits(row))));
+  readonly shown = $derived.by(() => ordered(this.#fitting(), this.sort, value));
 
   /** Those that a prune would remove. */
   readonly unused = $derived.by(() => (this.all ?? []).filter((row) => !isBuiltIn(row) && row.members.length === 0));
@@ -181,22 +178,20 @@ export class Networks {
     return outcome;
   }
 
-  #fits(row: NetworkRow): boolean {
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    const members = row.members.flatMap((member) => [member.name, member.address]);
-    const text = [row.name, row.driver, row.id, ...row.subnets, ...members].join(" ").toLowerCase();
-    return words.every((word) => text.includes(word));
+  #fitting(): readonly NetworkRow[] {
+    return (this.all ?? []).filter((row) => fits(this.query, texts(row)));
   }
+}
 
-  #ordered(rows: NetworkRow[]): readonly NetworkRow[] {
-    const { sort } = this;
-    if (!sort) return rows;
-    const value = (row: NetworkRow): string => {
-      if (sort.key === "driver") return row.driver;
-      if (sort.key === "subnet") return row.subnets[0] ?? "";
-      return sort.key === "members" ? `${row.members.length}` : row.name;
-    };
-    const compare = (a: NetworkRow, b: NetworkRow) => value(a).localeCompare(value(b), undefined, { numeric: true });
-    return rows.sort((a, b) => (sort.down ? -compare(a, b) : compare(a, b)));
-  }
+/** What a row is found by. */
+function texts(row: NetworkRow): string[] {
+  const members = row.members.flatMap((member) => [member.name, member.address]);
+  return [row.name, row.driver, row.id, ...row.subnets, ...members];
+}
+
+/** What a row is sorted by. */
+function value(row: NetworkRow, key: string): string | number {
+  if (key === "driver") return row.driver;
+  if (key === "subnet") return row.subnets[0] ?? "";
+  return key === "members" ? row.members.length : row.name;
 }

@@ -1,10 +1,5 @@
 import type { Problem } from "$shared/bindings";
-
-/** What a person can do about it, on a button. */
-export interface Help {
-  label: () => string;
-  run: () => void;
-}
+import type { Help } from "$shared/tell";
 
 /** Something that went wrong, until a person has read it, or something that is done, for a moment. */
 export interface Notice {

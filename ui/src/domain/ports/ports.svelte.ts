@@ -1,7 +1,9 @@
-import type { Problem, PublishedPort } from "$shared/bindings";
+import type { PublishedPort } from "$shared/bindings";
 import type { Follow } from "$shared/follow";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
+import { fits, ordered } from "$shared/search";
+import type { Tell } from "$shared/tell";
 import type { Sort } from "$shared/ui/DataTable.svelte";
 import { SvelteSet } from "svelte/reactivity";
 import { addressText, healthText } from "./port-text";
@@ -13,8 +15,6 @@ export interface PortLink {
   share(port: string, on: boolean): Promise<Outcome<PublishedPort[]>>;
   openPage(url: string): Promise<Outcome<null>>;
 }
-
-type Tell = (title: () => string, problem: Problem) => void;
 
 /** How soon a lost stream is opened again, milliseconds. */
 const RETRY = 500;
@@ -55,7 +55,7 @@ export class Ports {
   }
 
   /** Those that fit the words, in order. */
-  readonly shown = $derived.by(() => this.#ordered((this.#rows ?? []).filter((row) => this.#fits(row))));
+  readonly shown = $derived.by(() => ordered(this.#fitting(), this.sort, value));
 
   /** Whether a change of who may reach it is under way. */
   isSharing(row: PublishedPort): boolean {
@@ -103,23 +103,19 @@ export class Ports {
     this.open();
   }
 
-  #fits(row: PublishedPort): boolean {
-    const text = `${row.name} ${addressText(row)} ${row.container_port}/${row.protocol}`.toLowerCase();
-    const words = this.query.toLowerCase().split(/\s+/).filter(Boolean);
-    return words.every((word) => text.includes(word));
+  #fitting(): readonly PublishedPort[] {
+    return (this.#rows ?? []).filter((row) => fits(this.query, texts(row)));
   }
+}
 
-  #ordered(rows: PublishedPort[]): readonly PublishedPort[] {
-    const { sort } = this;
-    if (!sort) return rows;
-    const value = (row: PublishedPort): string => {
-      if (sort.key === "container") return row.name;
-      return sort.key === "health"
-        ? healthText(row)
-        : String(sort.key === "inside" ? row.container_port : row.host_port);
-    };
-    const compare = (a: PublishedPort, b: PublishedPort) =>
-      value(a).localeCompare(value(b), undefined, { numeric: true });
-    return rows.sort((a, b) => (sort.down ? -compare(a, b) : compare(a, b)));
-  }
+/** What a row is found by. */
+function texts(row: PublishedPort): string[] {
+  return [row.name, addressText(row), `${row.container_port}/${row.protocol}`];
+}
+
+/** What a row is sorted by. */
+function value(row: PublishedPort, key: string): string | number {
+  if (key === "container") return row.name;
+  if (key === "health") return healthText(row);
+  return key === "inside" ? row.container_port : row.host_port;
 }

@@ -2,6 +2,7 @@ import type { ImageRow, PortUse, Problem, PullProgress, RunForm } from "$shared/
 import { commandLine, words } from "$shared/command-line";
 import { m } from "$shared/messages/messages.js";
 import type { Outcome } from "$shared/outcome";
+import type { Tell } from "$shared/tell";
 import { SvelteMap } from "svelte/reactivity";
 
 /** How a container is run. */
@@ -21,8 +22,6 @@ export interface Pair {
   key: string;
   value: string;
 }
-
-type Tell = (title: () => string, problem: Problem) => void;
 
 /** What is known of a port of this computer. */
 export type PortNote = { state: "free" | "wrong" } | { state: "program" } | { state: "container"; name: string };

@@ -1,4 +1,4 @@
-import type { Problem } from "$shared/bindings";
+import type { Tell } from "$shared/tell";
 import type { Follow } from "$shared/follow";
 import { m } from "$shared/messages/messages.js";
 
@@ -34,8 +34,6 @@ export interface Terminal {
   screen: Screen;
   stream: TerminalStream;
 }
-
-type Tell = (title: () => string, problem: Problem) => void;
 
 /** Every terminal; they go on when the view changes. */
 export class Terminals {
